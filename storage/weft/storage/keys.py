@@ -1,0 +1,188 @@
+"""Where each record lies: typed keys for the rules, bytes for the trees.
+
+The rules speak of ``thread_key("t-1")``; only this module knows trees and bytes.
+
+Trees. A tree hit at random costs one 4 KiB page per operation and tree (measured:
+24 KB written per operation over six index trees at a million threads, 12 KB here), so
+what is hit at random is small and shares its leaf:
+
+====  =====================================  =====================================
+tree  key                                    value
+====  =====================================  =====================================
+S     session | 00                           Session
+S     session | 01 | name                    thread id: unique name *and* index
+S     session | 02 | thread                  the session once owned the thread
+T     thread | 00                            Thread or Tombstone: owner by thread
+T     thread | 01 | session                  Association
+T     thread | 02 | run                      the run belongs to the thread
+R     00 | run                               thread id: the run is in progress
+R     01 | run                               Run
+X     thread | step                          State
+I     session | seq | position               Interaction
+L     seq | position                         OperationRecord
+O     op id                                  place in L
+M     name                                   format, counters
+====  =====================================  =====================================
+
+Composite keys only: LMDB's duplicate-sorted values are limited to 511 bytes and have
+a history of defects. Packed ids are prefix-free, so a prefix is a range.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from weft.storage.ids import ID_SIZE_BYTES_MAX, NAME_SIZE_BYTES_MAX, pack_id
+
+__all__ = [
+    "COUNTERS_KEY",
+    "TREES",
+    "Key",
+    "association_key",
+    "head_key",
+    "interaction_key",
+    "live_run_key",
+    "log_key",
+    "log_place",
+    "name_key",
+    "operation_key",
+    "past_key",
+    "place",
+    "run_key",
+    "session_key",
+    "state_key",
+    "thread_key",
+    "thread_run_key",
+]
+
+TREES: Final = ("S", "T", "R", "X", "I", "L", "O", "M")
+
+Key = tuple[Any, ...]
+"""A kind and its arguments. A plain tuple: hashing one costs half a Struct's, and the
+writer hashes some ten of them per operation."""
+
+SESSION: Final = "session"
+NAME: Final = "name"
+PAST: Final = "past"
+THREAD: Final = "thread"
+ASSOCIATION: Final = "association"
+THREAD_RUN: Final = "thread_run"
+LIVE_RUN: Final = "live_run"
+RUN: Final = "run"
+HEAD: Final = "head"
+STATE: Final = "state"
+INTERACTION: Final = "interaction"
+OPERATION: Final = "operation"
+LOG: Final = "log"
+COUNTERS: Final = "counters"
+
+COUNTERS_KEY: Final[Key] = (COUNTERS,)
+"""The one record of what the store holds."""
+
+KEY_SIZE_BYTES_MAX: Final = 511
+"""LMDB's compiled-in limit (engine 0.9, mdb_env_get_maxkeysize)."""
+
+
+def session_key(session_id: str) -> Key:
+    """The session's record."""
+    return (SESSION, session_id)
+
+
+def name_key(session_id: str, name: str) -> Key:
+    """The id of the live thread that has this name in the session."""
+    return (NAME, session_id, name)
+
+
+def past_key(session_id: str, thread_id: str) -> Key:
+    """Whether the session once owned a thread that it does not own now."""
+    return (PAST, session_id, thread_id)
+
+
+def thread_key(thread_id: str) -> Key:
+    """The thread's record, or its tombstone."""
+    return (THREAD, thread_id)
+
+
+def association_key(thread_id: str, session_id: str) -> Key:
+    """The row of a thread and a session that owns or owned it."""
+    return (ASSOCIATION, thread_id, session_id)
+
+
+def thread_run_key(thread_id: str, run_id: str) -> Key:
+    """Whether the run belongs to the thread."""
+    return (THREAD_RUN, thread_id, run_id)
+
+
+def live_run_key(run_id: str) -> Key:
+    """The thread of a run that is in progress."""
+    return (LIVE_RUN, run_id)
+
+
+def run_key(run_id: str) -> Key:
+    """The run's record."""
+    return (RUN, run_id)
+
+
+def head_key(thread_id: str) -> Key:
+    """The thread's last state: no place of its own, the end of a range."""
+    return (HEAD, thread_id)
+
+
+def state_key(thread_id: str, step: int) -> Key:
+    """One state of the thread."""
+    return (STATE, thread_id, step)
+
+
+def interaction_key(session_id: str, seq: int, position: int) -> Key:
+    """One interaction, in the order of the log."""
+    return (INTERACTION, session_id, seq, position)
+
+
+def operation_key(op_id: str) -> Key:
+    """Where the log holds the operation of this idempotency key."""
+    return (OPERATION, op_id)
+
+
+def log_key(place: bytes) -> Key:
+    """An entry of the operation log."""
+    return (LOG, place)
+
+
+def log_place(seq: int, position: int = 0) -> bytes:
+    """The log's key: applied operations at position 0, refusals after them.
+
+    A refusal takes no ``seq``, yet has its place in the order of the log.
+    """
+    return seq.to_bytes(8, "big") + position.to_bytes(8, "big")
+
+
+_PLACES: Final[dict[str, tuple[str, Callable[..., bytes]]]] = {
+    SESSION: ("S", lambda s: pack_id(s) + b"\x00"),
+    NAME: ("S", lambda s, n: pack_id(s) + b"\x01" + n.encode()),
+    PAST: ("S", lambda s, t: pack_id(s) + b"\x02" + pack_id(t)),
+    THREAD: ("T", lambda t: pack_id(t) + b"\x00"),
+    ASSOCIATION: ("T", lambda t, s: pack_id(t) + b"\x01" + pack_id(s)),
+    THREAD_RUN: ("T", lambda t, r: pack_id(t) + b"\x02" + pack_id(r)),
+    LIVE_RUN: ("R", lambda r: b"\x00" + pack_id(r)),
+    RUN: ("R", lambda r: b"\x01" + pack_id(r)),
+    STATE: ("X", lambda t, step: pack_id(t) + step.to_bytes(8, "big")),
+    INTERACTION: ("I", lambda s, seq, i: pack_id(s) + log_place(seq, i)),
+    OPERATION: ("O", pack_id),
+    LOG: ("L", bytes),
+    COUNTERS: ("M", lambda: b"counters"),
+}
+
+
+def place(key: Key) -> tuple[str, bytes]:
+    """Return the tree and the bytes of a key.
+
+    Raises:
+        KeyError: the key has no place of its own (a head).
+    """
+    tree, encode = _PLACES[key[0]]
+    return tree, encode(*key[1:])
+
+
+_PACKED_ID_SIZE_BYTES_MAX: Final = ID_SIZE_BYTES_MAX + 2
+assert _PACKED_ID_SIZE_BYTES_MAX + 1 + NAME_SIZE_BYTES_MAX <= KEY_SIZE_BYTES_MAX  # noqa: S101
+assert 2 * _PACKED_ID_SIZE_BYTES_MAX + 1 <= KEY_SIZE_BYTES_MAX  # noqa: S101
+assert _PACKED_ID_SIZE_BYTES_MAX + 16 <= KEY_SIZE_BYTES_MAX  # noqa: S101

@@ -1,0 +1,78 @@
+"""What the rules see of a store, and what they would change.
+
+A :class:`Draft` is a sheet of tracing paper over a view: reads fall through, writes
+stay on it. One lies over the store for a commit group, one over that for each
+operation, one over that for each part of a batch; a refused operation's sheet is thrown
+away, so it cannot spoil its neighbours. (LMDB's nested transactions would do the same
+at 1.5 times the cost.)
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from weft.storage.keys import HEAD, NAME, STATE, THREAD_RUN, Key, head_key, run_key
+from weft.storage.keys import live_run_key as live_key
+
+__all__ = ["Draft", "View"]
+
+
+class View(Protocol):
+    """A consistent picture of the store."""
+
+    def get(self, key: Key) -> Any:
+        """Return the value of a key, None where there is none."""
+
+    def names(self, session_id: str) -> Iterable[tuple[str, str]]:
+        """Return name and id of a session's live threads, ordered by name."""
+
+
+class Draft:
+    """Changes on top of a view, not yet made.
+
+    Attributes:
+        writes: the new values; None deletes.
+        erased: threads whose states and runs go, before ``writes`` are made.
+    """
+
+    __slots__ = ("_base", "erased", "writes")
+
+    def __init__(self, base: View) -> None:
+        self._base = base
+        self.writes: dict[Key, Any] = {}
+        self.erased: list[str] = []
+
+    def get(self, key: Key) -> Any:
+        """Return the value of a key as it will be."""
+        writes = self.writes
+        return writes[key] if key in writes else self._base.get(key)
+
+    def put(self, key: Key, value: Any) -> None:
+        """Set the value of a key; None deletes it."""
+        self.writes[key] = value
+
+    def names(self, session_id: str) -> Iterator[tuple[str, str]]:
+        """Return the names of a session's live threads as they will be."""
+        drafted = {
+            key[2]: value
+            for key, value in self.writes.items()
+            if key[0] == NAME and key[1] == session_id
+        }
+        names = dict(self._base.names(session_id)) | drafted
+        return ((name, names[name]) for name in sorted(names) if names[name])
+
+    def erase(self, thread_id: str) -> None:
+        """Drop a thread's states and runs, drafted ones as well."""
+        self.erased.append(thread_id)
+        for key in [key for key in self.writes if key[1] == thread_id]:
+            if key[0] == THREAD_RUN:
+                for gone in (run_key(key[2]), live_key(key[2]), key):
+                    self.writes.pop(gone, None)
+            elif key[0] in {STATE, HEAD}:
+                del self.writes[key]
+        self.writes[head_key(thread_id)] = None
+
+    def absorb(self, other: "Draft") -> None:
+        """Take over the changes of a draft that was made on top of this one."""
+        for thread_id in other.erased:
+            self.erase(thread_id)
+        self.writes.update(other.writes)
