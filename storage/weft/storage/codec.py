@@ -51,7 +51,8 @@ _HEADS: Final = {kind: bytes([code]) for code, kind in _KINDS.items()}
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
     code: msgspec.msgpack.Decoder(kind) for code, kind in _KINDS.items()
 }
-_encode: Final = msgspec.msgpack.Encoder().encode
+# Sorted, so that the counters' bytes do not tell how operations were grouped.
+_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def encode(key: bytes, value: Any) -> bytes:

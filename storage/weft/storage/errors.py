@@ -25,6 +25,7 @@ __all__ = [
     "OperationMismatch",
     "Overloaded",
     "Refusal",
+    "RunInterrupted",
     "SessionClosed",
     "SessionExists",
     "SessionNotFound",
@@ -234,6 +235,14 @@ class WorkflowExecutionError(SessionThreadException):
         """The run that failed."""
         run_id: str | None = self.details.get("run_id")
         return run_id
+
+
+class RunInterrupted(SessionThreadException):
+    """The run was cancelled, or its process ended."""
+
+    remedy = "Run the thread again; its last durable state is kept."
+    http_status = 409
+    exit_code = 75
 
 
 class SessionThreadInconsistencyError(SessionThreadException):

@@ -20,6 +20,7 @@ from weft.storage.keys import (
     live_run_key,
     place,
     run_key,
+    state_key,
     thread_run_key,
 )
 from weft.storage.records import (
@@ -126,6 +127,8 @@ class Group(Draft):
                 transaction.delete(*place(key))
         for raw, _ in list(transaction.scan("X", pack_id(thread_id))):
             self.counters.states -= 1
+            # The thread's next life counts its steps from 1 again.
+            cache.found[state_key(thread_id, int.from_bytes(raw[-8:], "big"))] = None
             transaction.delete("X", raw)
 
     def _count(self, old: Any, new: Any) -> None:
@@ -155,4 +158,8 @@ class Group(Draft):
 
 
 def _bump(counts: dict[str, int], status: str, change: int) -> None:
-    counts[status] = counts.get(status, 0) + change
+    count = counts.get(status, 0) + change
+    if count:
+        counts[status] = count
+    else:
+        counts.pop(status, None)

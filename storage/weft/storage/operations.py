@@ -20,6 +20,7 @@ from weft.storage.errors import InvalidArgument
 from weft.storage.records import EMPTY, NIL, RunStatus
 
 __all__ = [
+    "DEFAULT_WORKFLOW",
     "PARTS_MAX",
     "VALUE_SIZE_BYTES_MAX",
     "AppendState",
@@ -45,6 +46,9 @@ __all__ = [
 PARTS_MAX: Final = 1000
 """Parts of a batch, threads of one create, remove or transfer: larger ones would hold
 up everybody behind them in the writer (1,000 creates are about 10 ms)."""
+
+DEFAULT_WORKFLOW: Final = "default"
+"""What a thread runs that names no workflow of its own."""
 
 VALUE_SIZE_BYTES_MAX: Final = 16 << 20
 """One encoded value. A page of LMDB's map is 4 KiB; values beyond some MiB belong in
@@ -225,13 +229,18 @@ class RenameThread(_Operation, frozen=True, kw_only=True, tag=True):
 
 
 class StartRun(_Operation, frozen=True, kw_only=True, tag=True):
-    """Begin a run on an idle thread, found by id or by name in a session."""
+    """Begin a run on an idle thread, found by id or by name in a session.
+
+    Attributes:
+        workflow: overrides the thread's own.
+        config: updates the thread's own.
+    """
 
     thread_id: str | None = None
     session_id: str | None = None
     thread_name: str | None = None
     run_id: str
-    workflow: str
+    workflow: str | None = None
     workflow_version: str = ""
     config: msgspec.Raw = EMPTY
 
@@ -266,6 +275,7 @@ class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
 
     def __post_init__(self) -> None:
         _encode_fields(self, encode_value, "values")
+        _encode_fields(self, encode_mapping, "metadata")
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -303,7 +313,8 @@ class TrackInteraction(_Operation, frozen=True, kw_only=True, tag=True):
     timestamp_us: int
 
     def __post_init__(self) -> None:
-        _encode_fields(self, encode_value, "content", "metadata")
+        _encode_fields(self, encode_value, "content")
+        _encode_fields(self, encode_mapping, "metadata")
 
 
 class Batch(_Operation, frozen=True, kw_only=True, tag=True):

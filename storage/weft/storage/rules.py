@@ -94,6 +94,11 @@ def reads(operation: op.Operation) -> list[Key]:
     if isinstance(operation, op.Batch):
         return [key for part in operation.parts for key in reads(part)]
     session_ids, thread_ids = subjects(operation)
+    match operation:
+        case op.RenameThread() | op.StartRun() if operation.thread_id is not None:
+            session_ids = []  # the thread's record tells its owner
+        case op.TrackInteraction():
+            thread_ids = []  # named, not looked up
     keys = [session_key(session_id) for session_id in session_ids]
     keys += [thread_key(thread_id) for thread_id in thread_ids]
     match operation:

@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         seq: the operation's place in the one order.
         session_id: who is told.
         change: what happened.
-        thread: the thread as it is now (as it was, for ``released`` by removal).
+        thread: the thread as it is now; for ``released`` as it was.
         counterpart: the other session of a transfer; the old name of a rename.
         session: the session's new record, for ``session``.
     """

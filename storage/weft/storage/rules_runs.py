@@ -5,7 +5,7 @@ and has the ``rev`` the writer knows. So a run that lost its process, its thread
 session to a successor cannot write over it.
 """
 
-from msgspec import Raw
+from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
 from weft.storage import operations as op
@@ -41,9 +41,9 @@ def start_run(context: Context, operation: op.StartRun) -> Run:
     run = Run(
         run_id=operation.run_id,
         thread_id=thread.thread_id,
-        workflow=operation.workflow,
+        workflow=operation.workflow or thread.workflow or op.DEFAULT_WORKFLOW,
         workflow_version=operation.workflow_version,
-        config_raw=operation.config,
+        config_raw=_updated(thread.config_raw, operation.config),
         status="running",
         attempt=1,
         error=None,
@@ -137,6 +137,15 @@ def _named_thread(context: Context, operation: op.StartRun) -> Thread:
     if operation.session_id is None or operation.thread_name is None:
         raise InvalidArgument("A run needs a thread id, or a session and a name.")
     return thread_of(context, operation.session_id, operation.thread_name)
+
+
+def _updated(config: Raw, changes: Raw) -> Raw:
+    """Return an encoded mapping updated with another."""
+    if config == EMPTY:
+        return changes
+    if changes == EMPTY:
+        return config
+    return Raw(msgpack.encode(msgpack.decode(config) | msgpack.decode(changes)))
 
 
 def _occupy(context: Context, thread: Thread, run: Run) -> Run:

@@ -208,7 +208,7 @@ def _move(context: Context, thread: Thread, target: Session, name: str) -> Threa
     context.draft.put(name_key(thread.session_id, thread.thread_name), None)
     _dissociate(context, thread)
     _associate(context, moved)
-    context.tell(thread.session_id, "released", moved, target.session_id)
+    context.tell(thread.session_id, "released", thread, target.session_id)
     context.tell(target.session_id, "adopted", moved, thread.session_id)
     return moved
 

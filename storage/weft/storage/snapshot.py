@@ -76,6 +76,15 @@ class Snapshot:
         ):
             yield key, decode(tree, key, data)
 
+    def entries(self, tree: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values of a tree as they lie there, unchecked.
+
+        Args:
+            tree: the tree's name.
+            prefix: what the keys begin with.
+        """
+        return self._transaction.scan(tree, prefix)
+
     @property
     def seq(self) -> int:
         """The number of the last applied operation."""
@@ -216,7 +225,9 @@ class Snapshot:
         """Yield the log, applied and refused, in the one order.
 
         Args:
-            after_seq: begin behind this operation and the refusals before the next.
+            after_seq: begin behind this operation and the refusals before the next;
+                0 for the whole log.
         """
-        for _, record in self._scan("L", b"", start=log_place(after_seq + 1)):
+        start = log_place(after_seq + 1) if after_seq else None
+        for _, record in self._scan("L", b"", start=start):
             yield record

@@ -299,17 +299,22 @@ def _concerned(
 def _replay(operation: Operation, record: OperationRecord) -> Outcome:
     """Return the first answer to an operation that is in the log."""
     if record.kind != operation.kind:
-        error: SessionThreadException = OperationMismatch(
-            f"Operation {operation.op_id!r} was a {record.kind}, "
-            f"not a {operation.kind}.",
-            op_id=operation.op_id,
-        )
-        return Outcome(operation, record.seq, error=error, replayed=True)
+        return _mismatch(operation, f"a {record.kind}, not a {operation.kind}")
     if record.outcome == "refused":
         error = _decode(record.error, type=Refusal).to_error(operation.op_id)
         return Outcome(operation, None, error=error, replayed=True)
-    result = _first_answer(operation, record.result_raw)
+    try:
+        result = _first_answer(operation, record.result_raw)
+    except (ValueError, msgspec.MsgspecError):
+        return _mismatch(operation, f"a {record.kind} of other parts")
     return Outcome(operation, record.seq, result, replayed=True)
+
+
+def _mismatch(operation: Operation, was: str) -> Outcome:
+    error = OperationMismatch(
+        f"Operation {operation.op_id!r} was {was}.", op_id=operation.op_id
+    )
+    return Outcome(operation, None, error=error, replayed=True)
 
 
 def _first_answer(operation: Operation, raw: msgspec.Raw) -> Any:

@@ -1,0 +1,35 @@
+"""The actor runtime: sessions that own threads, and threads that run workflows.
+
+Begin with :meth:`Runtime.open`; hold a session with ``runtime.session(id)``, or call
+any operation by name on ``runtime.coordinator``.
+"""
+
+from weft.actors.actor import Actor
+from weft.actors.context import ExecutionContext
+from weft.actors.coordinator import Coordinator, HealthReport
+from weft.actors.executor import PoolExecutor, WorkflowExecutor
+from weft.actors.future import Future, get_all
+from weft.actors.handles import SessionHandle, ThreadHandle
+from weft.actors.runtime import Runtime, RuntimeStatistics
+from weft.actors.spec import ThreadSpec
+from weft.actors.stream import Stream
+from weft.actors.workflow import Workflow, workflow
+
+__all__ = [
+    "Actor",
+    "Coordinator",
+    "ExecutionContext",
+    "Future",
+    "HealthReport",
+    "PoolExecutor",
+    "Runtime",
+    "RuntimeStatistics",
+    "SessionHandle",
+    "Stream",
+    "ThreadHandle",
+    "ThreadSpec",
+    "Workflow",
+    "WorkflowExecutor",
+    "get_all",
+    "workflow",
+]

@@ -1,0 +1,143 @@
+"""The door: where a call becomes a command, and everything wrong with it is found.
+
+Arguments are validated and data is encoded here, on the caller's OS thread, before a
+message exists. What fails here is the failure of the future that the call returns.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from weft.actors.future import Future
+from weft.actors.messages import Busy, Command, RunCommand, same
+from weft.storage import (
+    Operation,
+    Session,
+    SessionNotFound,
+    SessionThreadException,
+    Snapshot,
+    Store,
+    new_id,
+)
+from weft.storage.check import CheckReport
+from weft.storage.ids import check_id
+from weft.storage.store import clock_us
+
+__all__ = ["Door", "House", "at_the_door", "find_session"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class House(Protocol):
+    """What stands behind the door: the runtime."""
+
+    store: Store
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is accepted any more."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the store could not be written lately."""
+
+    @property
+    def last_report(self) -> CheckReport | None:
+        """What the last check of the whole store found."""
+
+    def send(
+        self,
+        message: Command | RunCommand,
+        *,
+        session_id: str | None = None,
+        thread_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Future[Any]:
+        """Post a command to a session, or to whoever owns a thread."""
+
+    def cancel(self, run_id: str) -> Future[bool]:
+        """Ask a run to stop."""
+
+    def check(self, session_id: str | None = None) -> CheckReport:
+        """Compare all stored copies of who owns what."""
+
+
+def at_the_door(
+    method: Callable[P, Future[T]],
+) -> Callable[P, Future[T]]:
+    """Make what a method raises at the door the failure of its future.
+
+    So a caller has one place to look at, ``get`` or ``await``, whatever went wrong.
+    """
+
+    @wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        try:
+            return method(*args, **kwargs)
+        except SessionThreadException as error:
+            return Future.failed(error)
+
+    return guarded
+
+
+def find_session(snapshot: Snapshot, session_id: str) -> Session:
+    """Return a session.
+
+    Raises:
+        InvalidArgument: the id is not acceptable.
+        SessionNotFound: there is none of this id.
+    """
+    check_id(session_id, "session id")
+    session = snapshot.session(session_id)
+    if session is None:
+        raise SessionNotFound(
+            f"Session {session_id!r} does not exist.", session_id=session_id
+        )
+    return session
+
+
+class Door:
+    """What the coordinator's parts share.
+
+    Args:
+        house: the runtime.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def _read(self, function: Callable[[Snapshot], T]) -> Future[T]:
+        try:
+            with self._house.store.read() as snapshot:
+                return Future.completed(function(snapshot))
+        except SessionThreadException as error:
+            return Future.failed(error)
+
+    def _apply(
+        self,
+        operation: Operation,
+        op_id: str | None,
+        timeout_s: float | None,
+        *,
+        session_id: str | None = None,
+        names: tuple[str, ...] = (),
+        thread_ids: tuple[str, ...] = (),
+        answer: Callable[[Any], Any] = same,
+        if_running: Busy = "reject",
+    ) -> Future[Any]:
+        """Send an operation to a session, or to the owner of its first thread."""
+        operation = replace(
+            operation,
+            op_id=new_id() if op_id is None else check_id(op_id, "op id"),
+            at_us=clock_us(),
+        )
+        command = Command(operation, Future(), names, thread_ids, answer, if_running)
+        return self._house.send(
+            command,
+            session_id=session_id,
+            thread_id=thread_ids[0] if thread_ids else None,
+            timeout_s=timeout_s,
+        )

@@ -1,0 +1,242 @@
+"""What the runtime's actors say to each other.
+
+Each type has one reader's sentence; who sends it to whom is in its docstring. The
+sequences they form are in ``actors/README.md``.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from weft.actors.future import Future
+from weft.actors.stream import Stream
+from weft.storage import Operation, Outcome, Submission, Thread
+from weft.storage.records import Run
+from weft.storage.rules import Event
+
+__all__ = [
+    "Busy",
+    "CancelRun",
+    "Command",
+    "Drain",
+    "Failed",
+    "Feed",
+    "Held",
+    "Hold",
+    "Ping",
+    "Publication",
+    "Recover",
+    "Release",
+    "Resume",
+    "Retry",
+    "Returned",
+    "Routed",
+    "RunCommand",
+    "Settled",
+    "ThreadChanged",
+    "Unhold",
+    "Yielded",
+]
+
+Busy = Literal["reject", "wait", "cancel", "move"]
+
+
+def same(answer: Any) -> Any:
+    """Return the answer as it is."""
+    return answer
+
+
+class Command(msgspec.Struct):
+    """A client asks a session to have an operation applied.
+
+    Attributes:
+        operation: complete.
+        future: gets the answer.
+        names: names of the session's threads that it concerns.
+        thread_ids: threads that it concerns.
+        answer: makes the caller's answer of the operation's result.
+        if_running: what to do about a run in progress on the thread.
+        deadline_ns: on the ``time.monotonic_ns`` clock; 0 for none.
+        keys: threads and names it holds while it is in flight; filled by the session.
+    """
+
+    operation: Operation
+    future: Future[Any]
+    names: tuple[str, ...] = ()
+    thread_ids: tuple[str, ...] = ()
+    answer: Callable[[Any], Any] = same
+    if_running: Busy = "reject"
+    deadline_ns: int = 0
+    keys: tuple[str, ...] = ()
+
+
+class RunCommand(msgspec.Struct):
+    """A client asks a session to run the workflow of a thread.
+
+    Attributes:
+        op_id: the idempotency key of the run's start.
+        run_id: the run's id.
+        thread_id: the thread; None while only its name is known.
+        session_id: the session that was asked; None for whoever owns the thread.
+        thread_name: the thread's name in that session.
+        workflow: overrides the thread's own.
+        config: encoded; updates the thread's own.
+        future: gets the result.
+        stream: gets the states, if somebody reads them.
+        deadline_ns: on the ``time.monotonic_ns`` clock; 0 for none.
+    """
+
+    op_id: str
+    run_id: str
+    thread_id: str | None
+    session_id: str | None
+    thread_name: str | None
+    workflow: str | None
+    config: msgspec.Raw
+    future: Future[Any]
+    stream: Stream[Any] | None = None
+    deadline_ns: int = 0
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, whoever waits."""
+        self.future.try_fail(error)
+        if self.stream is not None:
+            self.stream.fail(error)
+
+
+class CancelRun(msgspec.Struct):
+    """A client asks a thread to have a run stop at its next chance.
+
+    The answer is whether the run was in progress there.
+    """
+
+    run_id: str
+
+
+class Routed(msgspec.Struct):
+    """Mail for a session that is not resident, or for a thread's owner; to the root."""
+
+    message: "Command | RunCommand"
+    session_id: str | None = None
+    thread_id: str | None = None
+
+
+class Publication(msgspec.Struct):
+    """The writer's news of a commit group; to the root."""
+
+    pairs: list[tuple[Submission, Outcome]]
+
+
+class Feed(msgspec.Struct):
+    """What one applied operation changed for a session; from the root.
+
+    Attributes:
+        seq: the operation's place in the one order.
+        events: all of its events for this session.
+    """
+
+    seq: int
+    events: list[Event]
+
+
+class Settled(msgspec.Struct):
+    """What became of an operation; from the root to whoever submitted it.
+
+    Attributes:
+        request: what the sender handed along.
+        outcome: what became of it.
+    """
+
+    request: Any
+    outcome: Outcome
+
+
+class Retry(msgspec.Struct):
+    """A submission failed for a reason that passes; try it again."""
+
+    request: Any
+
+
+class ThreadChanged(msgspec.Struct):
+    """A thread's record as it is now; from its session."""
+
+    thread: Thread
+
+
+class Resume(msgspec.Struct):
+    """Take over a run whose process died; from the root through the session."""
+
+    run: Run
+    thread: Thread
+
+
+class Hold(msgspec.Struct):
+    """Tell me when no run is in progress, and begin none until I say; to a thread.
+
+    Attributes:
+        command: the session's command that waits for it.
+        cancel: ask the run in progress to stop.
+    """
+
+    command: Command
+    cancel: bool
+
+
+class Held(msgspec.Struct):
+    """No run is in progress, and none will begin; from a thread to its session."""
+
+    command: Command
+
+
+class Unhold(msgspec.Struct):
+    """Runs may begin again; to a thread."""
+
+
+class Release(msgspec.Struct):
+    """The thread was removed: stop, answer whoever waits; to a thread."""
+
+    error: Exception
+
+
+class Yielded(msgspec.Struct):
+    """A run yielded a state; from the executor to its thread."""
+
+    run_id: str
+    attempt: int
+    encoded: msgspec.Raw
+
+
+class Returned(msgspec.Struct):
+    """A run came to its end; from the executor to its thread.
+
+    Attributes:
+        is_state: the value is the thread's next state (a plain function's result).
+    """
+
+    run_id: str
+    attempt: int
+    encoded: msgspec.Raw
+    is_state: bool
+
+
+class Failed(msgspec.Struct):
+    """A run raised; from the executor to its thread."""
+
+    run_id: str
+    attempt: int
+    error: BaseException
+
+
+class Recover(msgspec.Struct):
+    """Take over the runs that were in progress when the process died; to the root."""
+
+
+class Drain(msgspec.Struct):
+    """Accept nothing new; answer when no run is in progress; to the root."""
+
+    future: Future[None]
+
+
+class Ping(msgspec.Struct):
+    """Answer when you get here; to the root."""

@@ -1,0 +1,89 @@
+"""What the runtime's actors share: who runs turns, who writes, who is resident.
+
+The directories are plain dicts. Only turns change them, and turns run on one OS
+thread; others may look a key up, which is atomic, and be told a moment later by the
+root that they looked too early.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from weft.actors.cell import Cell
+from weft.actors.dispatcher import Scheduler
+from weft.actors.executor import WorkflowExecutor
+from weft.actors.timers import Timers
+from weft.actors.workflow import Workflows
+from weft.storage import Store, Submission
+
+__all__ = ["Services"]
+
+
+class Services:
+    """One runtime's shared parts.
+
+    Attributes:
+        scheduler: runs the turns.
+        store: read anywhere, written by the writer only.
+        submit: queues an operation for the writer.
+        executor: runs user code.
+        workflows: by name.
+        timers: fires deadlines.
+        root: the cell that activates sessions; set by the runtime.
+        sessions: resident sessions by id.
+        threads: resident threads by id.
+        live_runs: the thread of each run that is in progress here.
+        finished_runs: how many ended here, by status.
+        restarts: actors that were replaced or made to read their view anew.
+        on_quiet: called when the last run in progress has ended.
+    """
+
+    __slots__ = (
+        "executor",
+        "finished_runs",
+        "live_runs",
+        "on_quiet",
+        "restarts",
+        "root",
+        "scheduler",
+        "sessions",
+        "store",
+        "submit",
+        "threads",
+        "timers",
+        "workflows",
+    )
+
+    root: Cell[Any]
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        store: Store,
+        submit: Callable[[Submission], None],
+        executor: WorkflowExecutor,
+        workflows: Workflows,
+        timers: Timers,
+    ) -> None:
+        self.scheduler = scheduler
+        self.store = store
+        self.submit = submit
+        self.executor = executor
+        self.workflows = workflows
+        self.timers = timers
+        self.sessions: dict[str, Cell[Any]] = {}
+        self.threads: dict[str, Cell[Any]] = {}
+        self.live_runs: dict[str, Cell[Any]] = {}
+        self.finished_runs: dict[str, int] = {}
+        self.restarts = 0
+        self.on_quiet: Callable[[], None] | None = None
+
+    def run_began(self, run_id: str, cell: Cell[Any]) -> None:
+        """Enter a run that is in progress."""
+        self.live_runs[run_id] = cell
+
+    def run_ended(self, run_id: str, status: str) -> None:
+        """Strike a run off; count how it ended."""
+        if self.live_runs.pop(run_id, None) is not None:
+            self.finished_runs[status] = self.finished_runs.get(status, 0) + 1
+        if not self.live_runs and self.on_quiet is not None:
+            self.on_quiet()

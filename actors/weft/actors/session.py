@@ -1,0 +1,402 @@
+"""The actor of a session: what it owns, what it routes, what it makes wait.
+
+A view of the store, fed by the writer. It never refuses and never changes its view on
+its own: a client's command takes a turn here, goes to the writer, and what the writer
+decided comes back as a feed (the view changes) and an answer (the client hears). So
+a session that is wrong about itself does no harm, and waits form a star: everybody
+waits for the writer, nobody for a session.
+
+It is non-reentrant per thread and reentrant across threads: a command for a thread
+that has one in flight is stashed, and forwarded to the new owner if the thread moves
+away meanwhile; commands for other threads pass.
+
+Guarantees:
+    * every change of the session passes a turn of this actor;
+    * a feed at or below the view's watermark changes nothing;
+    * when a client has its answer, the view shows it.
+"""
+
+import logging
+from collections import deque
+from typing import ClassVar
+
+from weft.actors.cell import Cell, ChildFailed, LightActor, handles
+from weft.actors.messages import (
+    Command,
+    Feed,
+    Held,
+    Hold,
+    Release,
+    Resume,
+    Routed,
+    RunCommand,
+    Settled,
+    ThreadChanged,
+    Unhold,
+)
+from weft.actors.services import Services
+from weft.actors.thread import ThreadActor
+from weft.storage import (
+    Outcome,
+    Session,
+    SessionThreadException,
+    StartRun,
+    Submission,
+    Thread,
+    ThreadNotFound,
+    WorkflowExecutionError,
+)
+from weft.storage.rules import Event
+from weft.storage.store import clock_us
+
+__all__ = ["SessionActor"]
+
+logger = logging.getLogger("weft.actors")
+
+
+class SessionActor(LightActor):
+    """One resident session.
+
+    Args:
+        services: the runtime's shared parts.
+        session_id: the session.
+    """
+
+    kind: ClassVar[str] = "session"
+
+    def __init__(self, services: Services, session_id: str) -> None:
+        super().__init__(services.scheduler, session_id)
+        self._services = services
+        self._session_id = session_id
+        self._session: Session | None = None
+        self._names: dict[str, str] = {}
+        self._watermark = 0
+        self._in_flight: dict[str, deque[Command | RunCommand]] = {}
+        self._children: dict[str, Cell[ThreadActor]] = {}
+        self._retired = False
+
+    def activate(self) -> None:
+        """Read the view from the store; called after the directory knows this cell.
+
+        In that order: a commit between the two is in the snapshot, and its feed finds
+        the cell and is ignored. The other way round it would be in neither.
+        """
+        with self._services.store.read() as snapshot:
+            self._watermark = snapshot.seq
+            self._session = snapshot.session(self._session_id)
+            self._names = dict(snapshot.names(self._session_id))
+            resident = [
+                snapshot.thread(thread_id)
+                for thread_id in self._names.values()
+                if thread_id in self._services.threads
+            ]
+        for thread in resident:
+            if thread is not None:
+                self._adopt(thread)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight and no child is resident."""
+        return not (self._in_flight or self._children)
+
+    # Commands
+
+    @handles(Command)
+    def _command(self, command: Command) -> None:
+        if self._forwarded(command):
+            return
+        keys = [self._names.get(name, _name_key(name)) for name in command.names]
+        keys = list(dict.fromkeys([*keys, *command.thread_ids]))
+        for key in keys:
+            if key in self._in_flight:
+                self._in_flight[key].append(command)
+                return
+        command.keys = tuple(keys)
+        for key in keys:
+            self._in_flight[key] = deque()
+        child = self._child_to_wait_for(command)
+        if child is None:
+            self._submit(command)
+        else:
+            hold = Hold(command, cancel=command.if_running == "cancel")
+            self._services.scheduler.post(child, hold)
+
+    def _child_to_wait_for(self, command: Command) -> Cell[ThreadActor] | None:
+        if command.if_running not in {"wait", "cancel"}:
+            return None
+        return next(
+            (self._children[key] for key in command.keys if key in self._children), None
+        )
+
+    @handles(Held)
+    def _held(self, message: Held) -> None:
+        self._submit(message.command)
+
+    def _submit(self, command: Command) -> None:
+        submission = Submission(
+            command.operation, (self.actor_ref, command), command.deadline_ns
+        )
+        try:
+            self._services.submit(submission)
+        except SessionThreadException as error:
+            self._settle(command, Outcome(command.operation, None, error=error))
+
+    @handles(RunCommand)
+    def _run(self, command: RunCommand) -> None:
+        if self._forwarded(command):
+            return
+        name = command.thread_name
+        thread_id = command.thread_id
+        if thread_id is None and name is not None:
+            thread_id = self._names.get(name)
+        if thread_id is None:
+            self._submit_run(command)
+            return
+        if thread_id in self._in_flight:
+            command.thread_id, command.session_id = thread_id, None
+            self._in_flight[thread_id].append(command)
+            return
+        child = self._child(thread_id)
+        if child is not None:
+            self._services.scheduler.post(child, command)
+        elif command.session_id is None:
+            routed = Routed(command, thread_id=thread_id)
+            self._services.scheduler.post(self._services.root, routed)
+        else:
+            self._submit_run(command)
+
+    def _submit_run(self, command: RunCommand) -> None:
+        """Let the writer say what is wrong with a run that has no thread here."""
+        operation = StartRun(
+            op_id=command.op_id,
+            at_us=clock_us(),
+            session_id=command.session_id,
+            thread_id=command.thread_id,
+            thread_name=command.thread_name,
+            run_id=command.run_id,
+            workflow=command.workflow,
+            config=command.config,
+        )
+        submission = Submission(
+            operation, (self.actor_ref, command), command.deadline_ns
+        )
+        try:
+            self._services.submit(submission)
+        except SessionThreadException as error:
+            command.fail(error)
+
+    def _forwarded(self, command: Command | RunCommand) -> bool:
+        """Whether this actor has retired; its mail then goes to its successor."""
+        if self._retired:
+            routed = Routed(command, session_id=self._session_id)
+            self._services.scheduler.post(self._services.root, routed)
+        return self._retired
+
+    # Answers
+
+    @handles(Settled)
+    def _settled(self, message: Settled) -> None:
+        if isinstance(message.request, Command):
+            self._settle(message.request, message.outcome)
+        else:
+            self._run_settled(message)
+
+    def _settle(self, command: Command, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            command.future.try_fail(outcome.error)
+        else:
+            command.future.try_set(command.answer(outcome.result))
+        if command.keys:
+            self._release_keys(command, outcome)
+        if self._session is None and self.is_idle:
+            self.retire()
+
+    def _release_keys(self, command: Command, outcome: Outcome) -> None:
+        owners = _new_owners(outcome)
+        for key in command.keys:
+            stash = self._in_flight.pop(key)
+            owner = owners.get(key)
+            if owner is not None and owner != self._session_id:
+                self._forward(stash, owner)
+            else:
+                self._handle_again(stash)
+            if (
+                command.if_running in {"wait", "cancel"}
+                and key in self._services.threads
+            ):
+                cell = self._services.threads[key]
+                self._services.scheduler.post(cell, Unhold())
+
+    def _forward(self, stash: deque[Command | RunCommand], owner: str) -> None:
+        root = self._services.root
+        for command in stash:
+            self._services.scheduler.post(root, Routed(command, session_id=owner))
+
+    def _handle_again(self, stash: deque[Command | RunCommand]) -> None:
+        for command in stash:
+            if isinstance(command, Command):
+                self._command(command)
+            else:
+                self._run(command)
+
+    def _run_settled(self, message: Settled) -> None:
+        command: RunCommand = message.request
+        if message.outcome.error is not None:
+            command.fail(message.outcome.error)
+            return
+        run = message.outcome.result
+        child = self._services.threads.get(run.thread_id) or self._child(run.thread_id)
+        if child is None:
+            command.fail(
+                ThreadNotFound(
+                    f"Thread {run.thread_id!r} has gone since run {run.run_id} began.",
+                    thread_id=run.thread_id,
+                    op_id=command.op_id,
+                )
+            )
+        else:
+            self._services.scheduler.post(child, message)
+
+    # The view
+
+    @handles(Feed)
+    def _feed(self, feed: Feed) -> None:
+        if feed.seq <= self._watermark:
+            return
+        self._watermark = feed.seq
+        for event in feed.events:
+            self._see(event)
+
+    def _see(self, event: Event) -> None:
+        match event.change:
+            case "session":
+                self._session = event.session or self._session
+            case "adopted":
+                self._see_adopted(event)
+            case "released":
+                self._see_released(event)
+            case "renamed":
+                self._see_renamed(event)
+
+    def _see_adopted(self, event: Event) -> None:
+        thread = _thread_of(event)
+        self._names[thread.thread_name] = thread.thread_id
+        self._adopt(thread)
+
+    def _see_released(self, event: Event) -> None:
+        thread = _thread_of(event)
+        if self._names.get(thread.thread_name) == thread.thread_id:
+            del self._names[thread.thread_name]
+        child = self._children.pop(thread.thread_id, None)
+        if child is not None and event.counterpart is None:
+            self._services.threads.pop(thread.thread_id, None)
+            error = ThreadNotFound(
+                f"Thread {thread.thread_id!r} was removed.",
+                session_id=self._session_id,
+                thread_id=thread.thread_id,
+            )
+            self._services.scheduler.post(child, Release(error))
+
+    def _see_renamed(self, event: Event) -> None:
+        thread = _thread_of(event)
+        if self._names.get(event.counterpart or "") == thread.thread_id:
+            del self._names[event.counterpart or ""]
+        self._names[thread.thread_name] = thread.thread_id
+        child = self._children.get(thread.thread_id)
+        if child is not None:
+            self._services.scheduler.post(child, ThreadChanged(thread))
+
+    # Children
+
+    def _child(self, thread_id: str) -> Cell[ThreadActor] | None:
+        """Return the actor of a thread of this session, begun if need be."""
+        child = self._children.get(thread_id)
+        if child is not None:
+            return child
+        with self._services.store.read() as snapshot:
+            thread = snapshot.thread(thread_id)
+        if thread is None or thread.session_id != self._session_id:
+            return None
+        child = self._services.threads.get(thread_id)
+        if child is None:
+            child = ThreadActor(self._services, thread).actor_ref
+            self._services.threads[thread_id] = child
+        child.parent = self.actor_ref
+        self._children[thread_id] = child
+        return child
+
+    def _adopt(self, thread: Thread) -> None:
+        """Become the parent of a thread's actor, if it is resident, and tell it."""
+        child = self._services.threads.get(thread.thread_id)
+        if child is not None:
+            child.parent = self.actor_ref
+            self._children[thread.thread_id] = child
+            self._services.scheduler.post(child, ThreadChanged(thread))
+
+    @handles(Resume)
+    def _resume(self, message: Resume) -> None:
+        child = self._child(message.thread.thread_id)
+        if child is not None:
+            self._services.scheduler.post(child, message)
+
+    @handles(ChildFailed)
+    def _child_failed(self, message: ChildFailed) -> None:
+        """Replace a thread's actor that broke; its callers hear of it."""
+        child = message.cell
+        logger.error(
+            "the actor of thread %s failed and is replaced",
+            child.key,
+            exc_info=message.exception,
+            extra={"action": "restart", "thread_id": child.key},
+        )
+        actor, child.actor = child.actor, None
+        thread_id = str(child.key)
+        self._children.pop(thread_id, None)
+        self._services.threads.pop(thread_id, None)
+        self._services.restarts += 1
+        if actor is not None:
+            actor.abandon(
+                WorkflowExecutionError(
+                    "The thread's actor failed.",
+                    session_id=self._session_id,
+                    thread_id=thread_id,
+                    cause=message.exception,
+                )
+            )
+        self._take_over(thread_id)
+
+    def _take_over(self, thread_id: str) -> None:
+        """Let a new actor resume the run that the broken one was in."""
+        with self._services.store.read() as snapshot:
+            thread = snapshot.thread(thread_id)
+            run_id = thread.run_id if thread is not None else None
+            run = snapshot.run(run_id) if run_id is not None else None
+        if thread is not None and run is not None:
+            self._resume(Resume(run, thread))
+
+    def retire(self) -> None:
+        """Leave the directory; mail that is on its way is forwarded."""
+        self._retired = True
+        if self._services.sessions.get(self._session_id) is self.actor_ref:
+            del self._services.sessions[self._session_id]
+
+
+def _name_key(name: str) -> str:
+    """The key of a name that no thread has; ids cannot contain the NUL."""
+    return "\0" + name
+
+
+def _thread_of(event: Event) -> Thread:
+    thread = event.thread
+    if thread is None:
+        raise ValueError(f"{event.change} without a thread: a defect of the rules")
+    return thread
+
+
+def _new_owners(outcome: Outcome) -> dict[str, str]:
+    """Return who owns the threads now that an operation moved."""
+    return {
+        event.thread.thread_id: event.session_id
+        for event in outcome.events
+        if event.change == "adopted" and event.thread is not None
+    }

@@ -1,0 +1,440 @@
+"""The actor of a thread: it runs the thread's workflow, one run at a time.
+
+A supervised child of its session's actor, there while it has something to do; a
+transfer gives it a new parent, live run and all. Its run's writes carry the thread's
+``rev``: one that was on its way when the thread moved is refused as stale and sent
+again under the new ``rev``; one of a run that was superseded stays refused.
+
+Guarantees: runs of a thread never overlap; each begins after its start is durable and
+is answered after its end is; every waiting caller is answered, whatever ends the run.
+"""
+
+import time
+from collections import deque
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from weft.actors.active_run import ActiveRun, answer, execution_error
+from weft.actors.cell import Cell, LightActor, handles
+from weft.actors.context import ExecutionContext
+from weft.actors.executor import Execution
+from weft.actors.messages import (
+    CancelRun,
+    Failed,
+    Held,
+    Hold,
+    Release,
+    Resume,
+    Retry,
+    Returned,
+    RunCommand,
+    Settled,
+    ThreadChanged,
+    Unhold,
+    Yielded,
+)
+from weft.actors.services import Services
+from weft.storage import (
+    AppendState,
+    FinishRun,
+    Operation,
+    Outcome,
+    Overloaded,
+    ResumeRun,
+    Run,
+    RunInterrupted,
+    SessionThreadException,
+    StaleRevision,
+    StartRun,
+    StoreReadOnly,
+    Submission,
+    Thread,
+    new_id,
+)
+from weft.storage.operations import DEFAULT_WORKFLOW, Failure
+from weft.storage.records import RunStatus
+from weft.storage.store import clock_us
+
+__all__ = ["ThreadActor"]
+
+RETRY_DELAY_S: Final = 1.0
+"""How long to leave a store alone that could not write. The run's end must be written
+or it would be "running" for ever; a full disk is looked at again each second."""
+
+_decode: Final = msgspec.msgpack.decode
+
+
+class _Finish(msgspec.Struct):
+    """The end of a run on its way to the store."""
+
+    operation: FinishRun
+    error: BaseException | None = None
+
+
+class ThreadActor(LightActor):
+    """Runs one thread.
+
+    Args:
+        services: the runtime's shared parts.
+        thread: the thread's record.
+    """
+
+    kind: ClassVar[str] = "thread"
+
+    def __init__(self, services: Services, thread: Thread) -> None:
+        super().__init__(services.scheduler, thread.thread_id)
+        self._services = services
+        self._thread = thread
+        self._queue: deque[RunCommand] = deque()
+        self._starting: RunCommand | Resume | None = None
+        self._active: ActiveRun | None = None
+        self._holds: deque[Hold] = deque()
+        self._held = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self._active or self._starting or self._queue or self._held)
+
+    # Beginning
+
+    @handles(RunCommand)
+    def _enqueue(self, command: RunCommand) -> None:
+        self._queue.append(command)
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        while self._queue and not (self._active or self._starting or self._held):
+            command = self._queue.popleft()
+            try:
+                self._check_registered(command)
+                self._starting = command
+                self._submit(self._start_operation(command), command)
+            except SessionThreadException as error:
+                self._starting = None
+                command.fail(error)
+
+    def _start_operation(self, command: RunCommand) -> StartRun:
+        return StartRun(
+            op_id=command.op_id,
+            at_us=clock_us(),
+            thread_id=self._thread.thread_id,
+            run_id=command.run_id,
+            workflow=command.workflow,
+            workflow_version=self._version(command.workflow),
+            config=command.config,
+        )
+
+    def _name(self, override: str | None) -> str:
+        return override or self._thread.workflow or DEFAULT_WORKFLOW
+
+    def _version(self, override: str | None) -> str:
+        name = self._name(override)
+        workflows = self._services.workflows
+        return workflows.get(name).version if name in workflows else ""
+
+    def _check_registered(self, command: RunCommand) -> None:
+        name = self._name(command.workflow)
+        if name in self._services.workflows:
+            return
+        # A repeated start is answered from the log even if its workflow has gone.
+        with self._services.store.read() as snapshot:
+            known = snapshot.operation(command.op_id)
+        if known is None:
+            self._services.workflows.get(name)
+
+    @handles(Resume)
+    def _resume(self, message: Resume) -> None:
+        run = message.run
+        self._starting = message
+        if run.workflow in self._services.workflows:
+            version = self._services.workflows.get(run.workflow).version
+            operation: Operation = ResumeRun(
+                op_id=new_id(),
+                at_us=clock_us(),
+                thread_id=run.thread_id,
+                run_id=run.run_id,
+                workflow_version=version,
+            )
+            self._submit(operation, message)
+        else:
+            failure = Failure(
+                "WorkflowNotRegistered",
+                f"The process ended and workflow {run.workflow!r} is not registered.",
+            )
+            finish = self._finish_operation(run, "interrupted", failure)
+            self._submit(finish, _Finish(finish))
+
+    # The writer's answers
+
+    @handles(Settled)
+    def _settled(self, message: Settled) -> None:
+        request, outcome = message.request, message.outcome
+        if isinstance(outcome.error, StoreReadOnly | Overloaded) and not isinstance(
+            request, RunCommand
+        ):
+            self._retry_later(message)
+            return
+        match request:
+            case RunCommand():
+                self._started(request, outcome)
+            case Resume():
+                self._resumed(outcome)
+            case Yielded():
+                self._appended(request, outcome)
+            case _Finish():
+                self._finished(request, outcome)
+
+    def _started(self, command: RunCommand, outcome: Outcome) -> None:
+        if self._starting is command:
+            self._starting = None
+        if outcome.error is not None:
+            command.fail(outcome.error)
+            self._next()
+        elif outcome.replayed:
+            self._rejoin(command, outcome.result)
+        else:
+            self._execute(outcome.result, [command])
+
+    def _rejoin(self, command: RunCommand, run: Run) -> None:
+        """Answer a repeated start: with the run's end, or with its progress."""
+        if self._active is not None and self._active.run.run_id == run.run_id:
+            self._active.commands.append(command)
+            return
+        with self._services.store.read() as snapshot:
+            stored = snapshot.run(run.run_id)
+        if stored is None or stored.status == "running":
+            command.fail(
+                RunInterrupted(
+                    f"Run {run.run_id} is being taken over after a crash.",
+                    thread_id=run.thread_id,
+                    op_id=command.op_id,
+                )
+            )
+        elif stored.status == "success":
+            answer(command, stored.result_raw)
+        else:
+            command.fail(execution_error(stored, self._thread))
+        self._next()
+
+    def _resumed(self, outcome: Outcome) -> None:
+        self._starting = None
+        if outcome.error is None:
+            self._execute(outcome.result, [])
+        else:
+            self._next()
+
+    def _execute(self, run: Run, commands: list[RunCommand]) -> None:
+        thread = self._thread
+        context = ExecutionContext(
+            thread.session_id,
+            thread.thread_id,
+            thread.thread_name,
+            run.run_id,
+            run.attempt,
+        )
+        workflow = self._services.workflows.find(run.workflow)
+        execution = Execution(
+            self.actor_ref, self._services.store, workflow, run, context
+        )
+        self._active = ActiveRun(run, execution, commands)
+        self._services.run_began(run.run_id, self.actor_ref)
+        self._services.executor.submit(execution.step)
+
+    # The run's own steps
+
+    def _current(self, run_id: str, attempt: int) -> ActiveRun | None:
+        active = self._active
+        if active is None or active.run.run_id != run_id:
+            return None
+        return active if active.run.attempt == attempt else None
+
+    @handles(Yielded)
+    def _yielded(self, message: Yielded) -> None:
+        if self._current(message.run_id, message.attempt) is not None:
+            operation = AppendState(
+                op_id=new_id(),
+                at_us=clock_us(),
+                thread_id=self._thread.thread_id,
+                state_id=new_id(),
+                run_id=message.run_id,
+                attempt=message.attempt,
+                rev=self._thread.rev,
+                values=message.encoded,
+            )
+            self._submit(operation, message)
+
+    def _appended(self, message: Yielded, outcome: Outcome) -> None:
+        active = self._current(message.run_id, message.attempt)
+        if active is None:
+            return
+        error = outcome.error
+        if error is None:
+            active.execution.context.state_raw = message.encoded
+            active.show(message.encoded)
+            self._services.executor.submit(active.execution.step)
+        elif isinstance(error, StaleRevision) and self._moved_since(outcome):
+            self._yielded(message)
+        else:
+            self._drop(active, error)
+
+    def _moved_since(self, outcome: Outcome) -> bool:
+        operation = outcome.operation
+        return isinstance(operation, AppendState) and operation.rev != self._thread.rev
+
+    @handles(Returned)
+    def _returned(self, message: Returned) -> None:
+        active = self._current(message.run_id, message.attempt)
+        if active is not None:
+            finish = self._finish_operation(
+                active.run, "success", result=message.encoded, is_state=message.is_state
+            )
+            self._submit(finish, _Finish(finish))
+
+    @handles(Failed)
+    def _failed(self, message: Failed) -> None:
+        active = self._current(message.run_id, message.attempt)
+        if active is not None:
+            interrupted = isinstance(message.error, RunInterrupted)
+            status: RunStatus = "interrupted" if interrupted else "error"
+            self._end(active, status, message.error)
+
+    def _end(self, active: ActiveRun, status: RunStatus, error: BaseException) -> None:
+        failure = Failure(type(error).__name__, str(error))
+        finish = self._finish_operation(active.run, status, failure)
+        self._submit(finish, _Finish(finish, error))
+
+    def _finish_operation(
+        self,
+        run: Run,
+        status: RunStatus,
+        failure: Failure | None = None,
+        *,
+        result: msgspec.Raw | None = None,
+        is_state: bool = False,
+    ) -> FinishRun:
+        return FinishRun(
+            op_id=new_id(),
+            at_us=clock_us(),
+            thread_id=run.thread_id,
+            run_id=run.run_id,
+            attempt=run.attempt,
+            status=status,
+            error=failure,
+            result=result,  # type: ignore[arg-type] # None is encoded as nil
+            state_id=new_id() if is_state else None,
+            values=result if is_state else None,  # type: ignore[arg-type]
+        )
+
+    def _finished(self, finish: _Finish, outcome: Outcome) -> None:
+        operation = finish.operation
+        if isinstance(self._starting, Resume):
+            self._starting = None
+        active = self._current(operation.run_id, operation.attempt)
+        if active is not None and outcome.error is not None:
+            self._drop(active, outcome.error)
+        elif active is not None:
+            self._active = None
+            self._services.run_ended(operation.run_id, operation.status)
+            active.answer(finish.operation, finish.error, self._thread)
+        self._next()
+
+    def _drop(self, active: ActiveRun, error: BaseException) -> None:
+        """Give a run up that the store does not know as the present one any more."""
+        self._active = None
+        active.execution.context.cancel()
+        self._services.run_ended(active.run.run_id, "interrupted")
+        active.fail(error)
+        self._next()
+
+    # Being told
+
+    @handles(ThreadChanged)
+    def _changed(self, message: ThreadChanged) -> None:
+        self._thread = message.thread
+        if self._active is not None:
+            context = self._active.execution.context
+            context.session_id = message.thread.session_id
+            context.thread_name = message.thread.thread_name
+
+    @handles(CancelRun)
+    def _cancel(self, message: CancelRun) -> bool:
+        active = self._active
+        if active is None or active.run.run_id != message.run_id:
+            return False
+        active.execution.context.cancel()
+        return True
+
+    @handles(Hold)
+    def _hold(self, message: Hold) -> None:
+        if message.cancel and self._active is not None:
+            self._active.execution.context.cancel()
+        self._holds.append(message)
+        if not (self._active or self._starting or self._held):
+            self._next()
+
+    @handles(Unhold)
+    def _unhold(self, _message: Unhold) -> None:
+        self._held = False
+        self._next()
+
+    def _next(self) -> None:
+        """Go on to what waits: first who wants the thread idle, then the next run."""
+        if self._active or self._starting or self._held:
+            return
+        if self._holds:
+            self._held = True
+            parent: Cell[Any] | None = self.actor_ref.parent
+            command = self._holds.popleft().command
+            if parent is not None:
+                self._services.scheduler.post(parent, Held(command))
+        else:
+            self._begin_next()
+
+    @handles(Release)
+    def _release(self, message: Release) -> None:
+        self.abandon(message.error)
+        self._stop()
+
+    def abandon(self, error: BaseException) -> None:
+        """Answer everybody who waits, with an error; who wants it idle has it."""
+        active, self._active = self._active, None
+        waiting = list(self._queue)
+        self._queue.clear()
+        if isinstance(self._starting, RunCommand):
+            waiting.append(self._starting)
+        if active is not None:
+            active.execution.context.cancel()
+            self._services.run_ended(active.run.run_id, "interrupted")
+            waiting += active.commands
+        for command in waiting:
+            command.fail(error)
+        parent = self.actor_ref.parent
+        while self._holds and parent is not None:
+            held = Held(self._holds.popleft().command)
+            self._services.scheduler.post(parent, held)
+
+    # Submitting
+
+    def _submit(self, operation: Operation, request: Any) -> None:
+        deadline_ns = request.deadline_ns if isinstance(request, RunCommand) else 0
+        submission = Submission(operation, (self.actor_ref, request), deadline_ns)
+        try:
+            self._services.submit(submission)
+        except SessionThreadException as error:
+            if isinstance(request, RunCommand):
+                raise
+            self._retry_later(Settled(request, Outcome(operation, None, error=error)))
+
+    def _retry_later(self, message: Settled) -> None:
+        cell = self.actor_ref
+        due_ns = time.monotonic_ns() + int(RETRY_DELAY_S * 1e9)
+        self._services.timers.call_at(
+            due_ns, lambda: cell.scheduler.post(cell, Retry(message))
+        )
+
+    @handles(Retry)
+    def _retry(self, message: Retry) -> None:
+        settled: Settled = message.request
+        self._submit(settled.outcome.operation, settled.request)
