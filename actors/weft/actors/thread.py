@@ -34,6 +34,7 @@ from weft.actors.messages import (
     Unhold,
     Yielded,
 )
+from weft.actors.run_operations import append_of, end_of, resumption_of, start_of
 from weft.actors.services import Services
 from weft.storage import (
     AppendState,
@@ -41,28 +42,22 @@ from weft.storage import (
     Operation,
     Outcome,
     Overloaded,
-    ResumeRun,
     Run,
     RunInterrupted,
     SessionThreadException,
     StaleRevision,
-    StartRun,
     StoreReadOnly,
     Submission,
     Thread,
-    new_id,
 )
 from weft.storage.operations import DEFAULT_WORKFLOW, Failure
 from weft.storage.records import RunStatus
-from weft.storage.store import clock_us
 
 __all__ = ["ThreadActor"]
 
 RETRY_DELAY_S: Final = 1.0
 """How long to leave a store alone that could not write. The run's end must be written
 or it would be "running" for ever; a full disk is looked at again each second."""
-
-_decode: Final = msgspec.msgpack.decode
 
 
 class _Finish(msgspec.Struct):
@@ -110,21 +105,11 @@ class ThreadActor(LightActor):
             try:
                 self._check_registered(command)
                 self._starting = command
-                self._submit(self._start_operation(command), command)
+                version = self._version(command.workflow)
+                self._submit(start_of(command, self._thread, version), command)
             except SessionThreadException as error:
                 self._starting = None
                 command.fail(error)
-
-    def _start_operation(self, command: RunCommand) -> StartRun:
-        return StartRun(
-            op_id=command.op_id,
-            at_us=clock_us(),
-            thread_id=self._thread.thread_id,
-            run_id=command.run_id,
-            workflow=command.workflow,
-            workflow_version=self._version(command.workflow),
-            config=command.config,
-        )
 
     def _name(self, override: str | None) -> str:
         return override or self._thread.workflow or DEFAULT_WORKFLOW
@@ -150,20 +135,13 @@ class ThreadActor(LightActor):
         self._starting = message
         if run.workflow in self._services.workflows:
             version = self._services.workflows.get(run.workflow).version
-            operation: Operation = ResumeRun(
-                op_id=new_id(),
-                at_us=clock_us(),
-                thread_id=run.thread_id,
-                run_id=run.run_id,
-                workflow_version=version,
-            )
-            self._submit(operation, message)
+            self._submit(resumption_of(run, version), message)
         else:
             failure = Failure(
                 "WorkflowNotRegistered",
                 f"The process ended and workflow {run.workflow!r} is not registered.",
             )
-            finish = self._finish_operation(run, "interrupted", failure)
+            finish = end_of(run, "interrupted", failure)
             self._submit(finish, _Finish(finish))
 
     # The writer's answers
@@ -253,16 +231,7 @@ class ThreadActor(LightActor):
     @handles(Yielded)
     def _yielded(self, message: Yielded) -> None:
         if self._current(message.run_id, message.attempt) is not None:
-            operation = AppendState(
-                op_id=new_id(),
-                at_us=clock_us(),
-                thread_id=self._thread.thread_id,
-                state_id=new_id(),
-                run_id=message.run_id,
-                attempt=message.attempt,
-                rev=self._thread.rev,
-                values=message.encoded,
-            )
+            operation = append_of(message, self._thread)
             self._submit(operation, message)
 
     def _appended(self, message: Yielded, outcome: Outcome) -> None:
@@ -287,7 +256,7 @@ class ThreadActor(LightActor):
     def _returned(self, message: Returned) -> None:
         active = self._current(message.run_id, message.attempt)
         if active is not None:
-            finish = self._finish_operation(
+            finish = end_of(
                 active.run, "success", result=message.encoded, is_state=message.is_state
             )
             self._submit(finish, _Finish(finish))
@@ -302,30 +271,8 @@ class ThreadActor(LightActor):
 
     def _end(self, active: ActiveRun, status: RunStatus, error: BaseException) -> None:
         failure = Failure(type(error).__name__, str(error))
-        finish = self._finish_operation(active.run, status, failure)
+        finish = end_of(active.run, status, failure)
         self._submit(finish, _Finish(finish, error))
-
-    def _finish_operation(
-        self,
-        run: Run,
-        status: RunStatus,
-        failure: Failure | None = None,
-        *,
-        result: msgspec.Raw | None = None,
-        is_state: bool = False,
-    ) -> FinishRun:
-        return FinishRun(
-            op_id=new_id(),
-            at_us=clock_us(),
-            thread_id=run.thread_id,
-            run_id=run.run_id,
-            attempt=run.attempt,
-            status=status,
-            error=failure,
-            result=result,  # type: ignore[arg-type] # None is encoded as nil
-            state_id=new_id() if is_state else None,
-            values=result if is_state else None,  # type: ignore[arg-type]
-        )
 
     def _finished(self, finish: _Finish, outcome: Outcome) -> None:
         operation = finish.operation

@@ -247,6 +247,7 @@ def check(
 
 
 _DAMAGED: Final = object()
+_ELSEWHERE: Final = "it belongs under another key"
 _PLACE_SIZE_BYTES: Final = len(keys.log_place(0))
 
 _Raw = tuple[bytes, bytes]
@@ -274,19 +275,19 @@ _FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
         str: lambda _, rest, __: not rest,
         Run: lambda i, rest, v: not rest and v.run_id == i,
     },
-    "X": {State: lambda i, rest, v: v.thread_id == i and v.step == int.from_bytes(rest)},
+    "X": {
+        State: lambda i, rest, v: v.thread_id == i and v.step == int.from_bytes(rest)
+    },
     "I": {Interaction: lambda i, _, v: v.session_id == i},
     "L": {OperationRecord: lambda _, rest, __: len(rest) == _PLACE_SIZE_BYTES},
     "O": {bytes: lambda _, rest, v: not rest and len(v) == _PLACE_SIZE_BYTES},
 }
 
 
-def _follows(before: bytes | None, place: bytes) -> bool:
-    """Whether two entries of the log are consecutive: next refusal, or next seq."""
-    if before is None:
-        return True
-    last = int.from_bytes(before)
-    return int.from_bytes(place) in {last + 1, (last >> 64) + 1 << 64}
+def _follows(last: bytes, place: bytes) -> bool:
+    """Whether two places of the log are consecutive: the next refusal or seq."""
+    before, this = int.from_bytes(last), int.from_bytes(place)
+    return this == before + 1 or this == (before >> 64) + 1 << 64
 
 
 def _estimate(snapshot: Snapshot) -> int:
@@ -361,7 +362,7 @@ class _Pass:
             kind = type(value)
             belongs = fits.get(kind)
             if belongs is None or not belongs(owner, rest, value):
-                self.damaged(tree, key, "it belongs elsewhere")
+                self.damaged(tree, key, _ELSEWHERE)
                 value = _DAMAGED
             else:
                 seen[kind] += 1
@@ -421,6 +422,7 @@ class _Sweep(_Pass):
         return not (self.odd or any(sums))
 
     def damaged(self, tree: str, key: bytes, why: str) -> None:  # noqa: ARG002
+        """Leave the naming to the second pass."""
         self.odd = True
 
     def _sessions(self) -> None:
@@ -493,9 +495,10 @@ class _Sweep(_Pass):
             self._live -= hash((run_id, thread_id))
 
     def _operations(self) -> None:
-        last = None
+        last = b""
         for _, place, record in self.entries("L", at=None):
-            self.odd |= not _follows(last, place)
+            if last and not _follows(last, place):
+                self.odd = True
             last = place
             if record is not _DAMAGED:
                 self._log += hash((record.op_id, place))
@@ -613,11 +616,17 @@ class _Examiner(_Pass):
 
     def _get(self, key: keys.Key, session_id: str | None = None) -> Any:
         """Return the value of a key, None or _DAMAGED."""
+        tree, raw = keys.place(key)
         try:
-            return self.snapshot.get(key)
+            value = self.snapshot.get(key)
         except StoreCorrupt as error:
-            self.damaged(*keys.place(key), error.details["reason"], session_id)
+            self.damaged(tree, raw, error.details["reason"], session_id)
             return _DAMAGED
+        own_id = _OWN_ID.get(key[0])
+        if value is None or own_id is None or getattr(value, own_id, None) == key[1]:
+            return value
+        self.damaged(tree, raw, _ELSEWHERE, session_id)
+        return _DAMAGED
 
     def _tell(
         self,
@@ -671,7 +680,7 @@ class _Examiner(_Pass):
                 session_id,
                 thread_id,
                 f"{listed}its record says {its_name!r} in session {owner!r}, "
-                f"which {'does so' if twice else 'does not list it'} as well.",
+                f"which {'lists it, too' if twice else 'does not list it so'}.",
             )
 
     def _past(self, session_id: str, thread_id: str) -> None:
@@ -917,6 +926,14 @@ _UNSETTLES: Final[dict[Kind, tuple[str, ...]]] = {
 """The counters that may be off by one for each finding of a kind: the record that is
 missing or too many was, or was not, counted."""
 
+_OWN_ID: Final = {
+    keys.SESSION: "session_id",
+    keys.THREAD: "thread_id",
+    keys.ASSOCIATION: "thread_id",
+    keys.RUN: "run_id",
+}
+"""The field of a record that its key begins with."""
+
 
 def _distance(old: Any, new: Any) -> int:
     """Return how many records lie between two counts."""
@@ -927,6 +944,7 @@ def _distance(old: Any, new: Any) -> int:
 
 
 def _run_ids(group: Iterable[_Entry]) -> list[str]:
+    """Return the runs in a thread's own entries."""
     return [unpack_id(rest, 1)[0] for _, rest, value in group if type(value) is bool]
 
 

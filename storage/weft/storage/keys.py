@@ -28,7 +28,6 @@ Composite keys only: LMDB's duplicate-sorted values are limited to 511 bytes and
 a history of defects. Packed ids are prefix-free, so a prefix is a range.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from weft.storage.ids import ID_SIZE_BYTES_MAX, NAME_SIZE_BYTES_MAX, pack_id
@@ -57,8 +56,9 @@ __all__ = [
 TREES: Final = ("S", "T", "R", "X", "I", "L", "O", "M")
 
 Key = tuple[Any, ...]
-"""A kind and its arguments. A plain tuple: hashing one costs half a Struct's, and the
-writer hashes some ten of them per operation."""
+"""A kind, its arguments, then the tree and the bytes it lies under: made once, used
+for the look-up and for the put. A plain tuple: hashing one costs half a Struct's, and
+the writer hashes some ten of them per operation."""
 
 SESSION: Final = "session"
 NAME: Final = "name"
@@ -75,7 +75,10 @@ OPERATION: Final = "operation"
 LOG: Final = "log"
 COUNTERS: Final = "counters"
 
-COUNTERS_KEY: Final[Key] = (COUNTERS,)
+NOWHERE: Final = ""
+"""In place of a tree: the key is computed, not stored."""
+
+COUNTERS_KEY: Final[Key] = (COUNTERS, "M", b"counters")
 """The one record of what the store holds."""
 
 KEY_SIZE_BYTES_MAX: Final = 511
@@ -84,67 +87,71 @@ KEY_SIZE_BYTES_MAX: Final = 511
 
 def session_key(session_id: str) -> Key:
     """The session's record."""
-    return (SESSION, session_id)
+    return (SESSION, session_id, "S", pack_id(session_id) + b"\x00")
 
 
 def name_key(session_id: str, name: str) -> Key:
     """The id of the live thread that has this name in the session."""
-    return (NAME, session_id, name)
+    return (NAME, session_id, name, "S", pack_id(session_id) + b"\x01" + name.encode())
 
 
 def past_key(session_id: str, thread_id: str) -> Key:
     """Whether the session once owned a thread that it does not own now."""
-    return (PAST, session_id, thread_id)
+    raw = pack_id(session_id) + b"\x02" + pack_id(thread_id)
+    return (PAST, session_id, thread_id, "S", raw)
 
 
 def thread_key(thread_id: str) -> Key:
     """The thread's record, or its tombstone."""
-    return (THREAD, thread_id)
+    return (THREAD, thread_id, "T", pack_id(thread_id) + b"\x00")
 
 
 def association_key(thread_id: str, session_id: str) -> Key:
     """The row of a thread and a session that owns or owned it."""
-    return (ASSOCIATION, thread_id, session_id)
+    raw = pack_id(thread_id) + b"\x01" + pack_id(session_id)
+    return (ASSOCIATION, thread_id, session_id, "T", raw)
 
 
 def thread_run_key(thread_id: str, run_id: str) -> Key:
     """Whether the run belongs to the thread."""
-    return (THREAD_RUN, thread_id, run_id)
+    raw = pack_id(thread_id) + b"\x02" + pack_id(run_id)
+    return (THREAD_RUN, thread_id, run_id, "T", raw)
 
 
 def live_run_key(run_id: str) -> Key:
     """The thread of a run that is in progress."""
-    return (LIVE_RUN, run_id)
+    return (LIVE_RUN, run_id, "R", b"\x00" + pack_id(run_id))
 
 
 def run_key(run_id: str) -> Key:
     """The run's record."""
-    return (RUN, run_id)
+    return (RUN, run_id, "R", b"\x01" + pack_id(run_id))
 
 
 def head_key(thread_id: str) -> Key:
-    """The thread's last state: no place of its own, the end of a range."""
-    return (HEAD, thread_id)
+    """Where the thread's last state stands: no place of its own, the end of a range."""
+    return (HEAD, thread_id, NOWHERE, b"")
 
 
 def state_key(thread_id: str, step: int) -> Key:
     """One state of the thread."""
-    return (STATE, thread_id, step)
+    return (STATE, thread_id, step, "X", pack_id(thread_id) + step.to_bytes(8, "big"))
 
 
 def interaction_key(session_id: str, seq: int, position: int) -> Key:
     """One interaction, in the order of the log."""
-    return (INTERACTION, session_id, seq, position)
+    raw = pack_id(session_id) + log_place(seq, position)
+    return (INTERACTION, session_id, seq, position, "I", raw)
 
 
 def operation_key(op_id: str) -> Key:
     """Where the log holds the operation of this idempotency key."""
-    return (OPERATION, op_id)
+    return (OPERATION, op_id, "O", pack_id(op_id))
 
 
 def log_key(place: bytes) -> Key:
     """An entry of the operation log."""
-    return (LOG, place)
+    return (LOG, place, "L", place)
 
 
 def log_place(seq: int, position: int = 0) -> bytes:
@@ -155,31 +162,16 @@ def log_place(seq: int, position: int = 0) -> bytes:
     return seq.to_bytes(8, "big") + position.to_bytes(8, "big")
 
 
-_PLACES: Final[dict[str, tuple[str, Callable[..., bytes]]]] = {
-    SESSION: ("S", lambda s: pack_id(s) + b"\x00"),
-    NAME: ("S", lambda s, n: pack_id(s) + b"\x01" + n.encode()),
-    PAST: ("S", lambda s, t: pack_id(s) + b"\x02" + pack_id(t)),
-    THREAD: ("T", lambda t: pack_id(t) + b"\x00"),
-    ASSOCIATION: ("T", lambda t, s: pack_id(t) + b"\x01" + pack_id(s)),
-    THREAD_RUN: ("T", lambda t, r: pack_id(t) + b"\x02" + pack_id(r)),
-    LIVE_RUN: ("R", lambda r: b"\x00" + pack_id(r)),
-    RUN: ("R", lambda r: b"\x01" + pack_id(r)),
-    STATE: ("X", lambda t, step: pack_id(t) + step.to_bytes(8, "big")),
-    INTERACTION: ("I", lambda s, seq, i: pack_id(s) + log_place(seq, i)),
-    OPERATION: ("O", pack_id),
-    LOG: ("L", bytes),
-    COUNTERS: ("M", lambda: b"counters"),
-}
-
-
 def place(key: Key) -> tuple[str, bytes]:
     """Return the tree and the bytes of a key.
 
     Raises:
         KeyError: the key has no place of its own (a head).
     """
-    tree, encode = _PLACES[key[0]]
-    return tree, encode(*key[1:])
+    tree, raw = key[-2:]
+    if tree is NOWHERE:
+        raise KeyError(key)
+    return tree, raw
 
 
 _PACKED_ID_SIZE_BYTES_MAX: Final = ID_SIZE_BYTES_MAX + 2

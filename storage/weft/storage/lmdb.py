@@ -65,12 +65,12 @@ class LmdbEngine:
         self._closed = False
         try:
             self._env = _open(directory, map_size_bytes, sync=sync)
+            self._env.reader_check()
+            self._trees = {name: self._env.open_db(name.encode()) for name in TREES}
         except lmdb.Error as error:
             raise StoreCorrupt(
                 f"{directory} is not a readable store: {error}.", cause=error
             ) from error
-        self._env.reader_check()
-        self._trees = {name: self._env.open_db(name.encode()) for name in TREES}
 
     def _environment(self) -> lmdb.Environment:
         if self._closed:
@@ -219,7 +219,9 @@ class LmdbStore(TreeStore):
         self._lock = OwnerLock.acquire(self.directory / "owner.lock")
         try:
             place = self.directory / "store"
-            if not place.exists():
+            if place.exists():
+                _refuse_empty(place)
+            else:
                 _create(place)
             engine = LmdbEngine(place, map_size_bytes=map_size_bytes, sync=sync)
             try:
@@ -257,6 +259,13 @@ def _create(place: Path) -> None:
         _flush(path)
     draft.rename(place)
     _flush(place.parent)
+
+
+def _refuse_empty(place: Path) -> None:
+    """Refuse a store without data: LMDB would make a new one in its place."""
+    data = place / "data.mdb"
+    if not data.is_file() or data.stat().st_size == 0:
+        raise StoreCorrupt(f"{data} is missing or empty.")
 
 
 def _flush(path: Path) -> None:

@@ -264,6 +264,11 @@ class State(Record, frozen=True, array_like=True, gc=False):
     updated_seq: int
 
     @property
+    def ref(self) -> "StateRef":
+        """Where the state stands, without what it holds."""
+        return StateRef(self.state_id, self.thread_id, self.step)
+
+    @property
     def values(self) -> Any:
         """What the workflow yielded or returned, a fresh copy."""
         return _decode(self.values_raw)

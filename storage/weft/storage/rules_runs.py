@@ -189,7 +189,7 @@ def _append(
     values: Raw,
     metadata: Raw,
 ) -> StateRef:
-    head: State | None = context.draft.get(head_key(thread.thread_id))
+    head: StateRef | None = context.draft.get(head_key(thread.thread_id))
     state = State(
         state_id=state_id,
         thread_id=thread.thread_id,
@@ -204,5 +204,6 @@ def _append(
         updated_seq=context.seq,
     )
     context.draft.put(state_key(thread.thread_id, state.step), state)
-    context.draft.put(head_key(thread.thread_id), state)
-    return StateRef(state.state_id, thread.thread_id, state.step)
+    ref = state.ref
+    context.draft.put(head_key(thread.thread_id), ref)
+    return ref

@@ -14,14 +14,12 @@ from weft.storage.engine import ReadTransaction
 from weft.storage.ids import pack_id, unpack_id
 from weft.storage.keys import (
     COUNTERS_KEY,
-    HEAD,
+    NOWHERE,
     Key,
     association_key,
-    head_key,
     log_key,
     log_place,
     operation_key,
-    place,
     run_key,
     session_key,
     state_key,
@@ -57,9 +55,10 @@ class Snapshot:
         Raises:
             StoreCorrupt: the value is damaged.
         """
-        if key[0] == HEAD:
-            return next(self.states(key[1]), None)
-        tree, raw = place(key)
+        tree, raw = key[-2:]
+        if tree is NOWHERE:
+            state = next(self.states(key[1]), None)
+            return None if state is None else state.ref
         data = self._transaction.get(tree, raw)
         return None if data is None else decode(tree, raw, data)
 
@@ -174,8 +173,9 @@ class Snapshot:
 
     def state(self, thread_id: str, step: int | None = None) -> State | None:
         """Return a thread's last state, or the one of a step."""
-        key = head_key(thread_id) if step is None else state_key(thread_id, step)
-        found: State | None = self.get(key)
+        if step is None:
+            return next(self.states(thread_id), None)
+        found: State | None = self.get(state_key(thread_id, step))
         return found
 
     def states(self, thread_id: str, before: int | None = None) -> Iterator[State]:

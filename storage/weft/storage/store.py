@@ -24,7 +24,6 @@ from weft.storage.engine import (
     Engine,
     EngineFull,
     EngineStatistics,
-    WriteTransaction,
 )
 from weft.storage.errors import (
     OperationMismatch,
@@ -32,8 +31,8 @@ from weft.storage.errors import (
     SessionThreadException,
     StoreFormatError,
 )
-from weft.storage.group import Group
-from weft.storage.keys import log_key, log_place, operation_key
+from weft.storage.group import RECENT_RECORDS_MAX, Group
+from weft.storage.keys import Key, log_key, log_place, operation_key, place
 from weft.storage.memory import MemoryEngine
 from weft.storage.operations import Batch, Operation
 from weft.storage.records import NIL, Counters, OperationRecord
@@ -130,6 +129,7 @@ class TreeStore:
         with self.read() as snapshot:
             self._end = snapshot.log_end
             self._counters = snapshot.counters
+        self._recent: dict[Key, Any] = {}
 
     def _check_format(self) -> None:
         with self._engine.read() as transaction:
@@ -170,18 +170,21 @@ class TreeStore:
             StoreReadOnly: the disk did not take the group; nothing was changed.
         """
         while True:
+            recent, self._recent = self._recent, {}
+            if len(recent) > RECENT_RECORDS_MAX:
+                recent.clear()
             try:
                 with self._engine.write() as transaction:
-                    work = _Applying(
-                        transaction, self._end, self._counters, self._clock()
-                    )
+                    group = Group(transaction, self._counters, recent)
+                    work = _Applying(group, self._end, self._clock())
                     outcomes = [work.one(operation) for operation in operations]
-                    work.group.flush()
+                    group.flush()
             except EngineFull:
                 self._engine.grow()
             else:
                 self._end = work.end
-                self._counters = work.group.counters
+                self._counters = group.counters
+                self._recent = recent
                 return outcomes
 
     def expire_operations(self, before_us: int, limit: int = 10_000) -> int:
@@ -207,7 +210,7 @@ class TreeStore:
                 old.pop()
             for key, record in old:
                 transaction.delete("L", key)
-                transaction.delete("O", Group.operation_place(record.op_id))
+                transaction.delete(*place(operation_key(record.op_id)))
         return len(old)
 
     def statistics(self) -> StoreStatistics:
@@ -229,14 +232,8 @@ class MemoryStore(TreeStore):
 class _Applying:
     """One group on its way through the rules."""
 
-    def __init__(
-        self,
-        transaction: WriteTransaction,
-        end: tuple[int, int],
-        counters: Counters,
-        now_us: int,
-    ) -> None:
-        self.group = Group(transaction, counters)
+    def __init__(self, group: Group, end: tuple[int, int], now_us: int) -> None:
+        self.group = group
         self.end = end
         self._now_us = now_us
 
@@ -289,11 +286,13 @@ def _concerned(
     if isinstance(decision, Refused):
         sessions, threads = subjects(operation)
         return tuple(sessions), tuple(threads)
-    events = decision.events
-    return (
-        tuple(dict.fromkeys([event.session_id for event in events])),
-        tuple(dict.fromkeys([e.thread.thread_id for e in events if e.thread])),
-    )
+    sessions_of: dict[str, None] = {}
+    threads_of: dict[str, None] = {}
+    for event in decision.events:
+        sessions_of[event.session_id] = None
+        if event.thread is not None:
+            threads_of[event.thread.thread_id] = None
+    return tuple(sessions_of), tuple(threads_of)
 
 
 def _replay(operation: Operation, record: OperationRecord) -> Outcome:

@@ -119,6 +119,7 @@ class Writer:
         self._awake = _Bell()
         self._sleeping = False
         self._closing = False
+        self._stopped = False
         self._answered = 0
         self._last_commit_s = 0.0
         self._counts: dict[tuple[str, str], int] = {}
@@ -149,9 +150,19 @@ class Writer:
             )
         submission.submitted_ns = time.perf_counter_ns()
         self._queue.append(submission)
+        if self._stopped and self._withdraw(submission):
+            raise StoreClosed(op_id=submission.operation.op_id)
         if self._sleeping:
             self._sleeping = False
             self._awake.ring()
+
+    def _withdraw(self, submission: Submission) -> bool:
+        """Take back what was queued while the writer stopped, if nobody took it."""
+        try:
+            self._queue.remove(submission)
+        except ValueError:
+            return False
+        return True
 
     def close(self, timeout_s: float = 30.0) -> bool:
         """Write what is queued, then stop.
@@ -185,19 +196,23 @@ class Writer:
         )
 
     def _run(self) -> None:
-        while True:
-            if not self._queue:
-                if self._closing:
-                    break
+        while not self._closing:
+            if self._queue:
+                self._take_group()
+            else:
                 self._sleep()
-                continue
-            group = self._gather()
-            try:
-                self._write(group)
-            except Exception:
-                # Nobody may wait for ever, whatever broke; _write has answered all
-                # that it could.
-                logger.exception("the writer failed", extra={"action": "write"})
+        # What is queued from here on is written below or withdrawn by its sender.
+        self._stopped = True
+        while self._queue:
+            self._take_group()
+
+    def _take_group(self) -> None:
+        group = self._gather()
+        try:
+            self._write(group)
+        except Exception:
+            # A defect of the writer itself must not stop the groups to come.
+            logger.exception("the writer failed", extra={"action": "write"})
 
     def _sleep(self) -> None:
         self._answered = 0
@@ -240,7 +255,14 @@ class Writer:
         self._answered = len(live) + len(self._queue) if len(live) > 1 else 0
         pairs = list(zip(live, outcomes, strict=True))
         self._count(pairs)
-        self._publish(pairs)
+        self._tell(pairs)
+
+    def _tell(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
+        try:
+            self._publish(pairs)
+        except Exception:
+            # A listener's failure must not take the others' answers with it.
+            logger.exception("a listener failed", extra={"action": "publish"})
 
     def _expire(self, group: list[Submission]) -> list[Submission]:
         """Answer those whose deadline has passed; "timed out" means not applied."""
@@ -269,7 +291,8 @@ class Writer:
 
         def error(item: Submission) -> SessionThreadException:
             kind = type(cause) if isinstance(cause, StoreClosed) else StoreReadOnly
-            return kind(str(cause), op_id=item.operation.op_id, cause=cause)
+            sentence = getattr(cause, "message", None) or str(cause)
+            return kind(sentence, op_id=item.operation.op_id, cause=cause)
 
         self._answer(group, "failed", error)
 
@@ -282,7 +305,7 @@ class Writer:
         for item in group:
             key = (item.operation.kind, outcome)
             self._counts[key] = self._counts.get(key, 0) + 1
-        self._publish(
+        self._tell(
             [(item, Outcome(item.operation, None, error=error(item))) for item in group]
         )
 

@@ -1,0 +1,98 @@
+"""What a thread submits for its runs: start, resumption, states, end.
+
+Pure functions of what the thread knows; ids and time are given here, because the rules
+have neither.
+"""
+
+import msgspec
+
+from weft.actors.messages import RunCommand, Yielded
+from weft.storage import (
+    AppendState,
+    FinishRun,
+    ResumeRun,
+    Run,
+    StartRun,
+    Thread,
+    new_id,
+)
+from weft.storage.operations import Failure
+from weft.storage.records import NIL, RunStatus
+from weft.storage.store import clock_us
+
+__all__ = ["append_of", "end_of", "resumption_of", "start_of"]
+
+
+def start_of(command: RunCommand, thread: Thread, version: str) -> StartRun:
+    """Return the start of a run on a thread.
+
+    Args:
+        command: who wants it.
+        thread: where.
+        version: the workflow's.
+    """
+    return StartRun(
+        op_id=command.op_id,
+        at_us=clock_us(),
+        thread_id=thread.thread_id,
+        run_id=command.run_id,
+        workflow=command.workflow,
+        workflow_version=version,
+        config=command.config,
+    )
+
+
+def resumption_of(run: Run, version: str) -> ResumeRun:
+    """Return the next attempt of a run whose process died."""
+    return ResumeRun(
+        op_id=new_id(),
+        at_us=clock_us(),
+        thread_id=run.thread_id,
+        run_id=run.run_id,
+        workflow_version=version,
+    )
+
+
+def append_of(message: Yielded, thread: Thread) -> AppendState:
+    """Return the state that a run yielded, under the thread's present ``rev``."""
+    return AppendState(
+        op_id=new_id(),
+        at_us=clock_us(),
+        thread_id=thread.thread_id,
+        state_id=new_id(),
+        run_id=message.run_id,
+        attempt=message.attempt,
+        rev=thread.rev,
+        values=message.encoded,
+    )
+
+
+def end_of(
+    run: Run,
+    status: RunStatus,
+    failure: Failure | None = None,
+    *,
+    result: msgspec.Raw = NIL,
+    is_state: bool = False,
+) -> FinishRun:
+    """Return the end of a run.
+
+    Args:
+        run: the run, at its attempt.
+        status: how it ended.
+        failure: why, if not with success.
+        result: what it returned, encoded.
+        is_state: the result is the thread's next state.
+    """
+    return FinishRun(
+        op_id=new_id(),
+        at_us=clock_us(),
+        thread_id=run.thread_id,
+        run_id=run.run_id,
+        attempt=run.attempt,
+        status=status,
+        error=failure,
+        result=result,
+        state_id=new_id() if is_state else None,
+        values=result if is_state else NIL,
+    )
