@@ -173,6 +173,7 @@ class Root(LightActor):
     @handles(Drain)
     def _drain(self, message: Drain) -> None:
         self._draining = message.future
+        self._services.closing = True
         self._services.on_quiet = self._quiet
         if not self._services.live_runs:
             self._quiet()

@@ -34,10 +34,12 @@ class Services:
         live_runs: the thread of each run that is in progress here.
         finished_runs: how many ended here, by status.
         restarts: actors that were replaced or made to read their view anew.
+        closing: begin no more runs.
         on_quiet: called when the last run in progress has ended.
     """
 
     __slots__ = (
+        "closing",
         "executor",
         "finished_runs",
         "live_runs",
@@ -75,15 +77,16 @@ class Services:
         self.live_runs: dict[str, Cell[Any]] = {}
         self.finished_runs: dict[str, int] = {}
         self.restarts = 0
+        self.closing = False
         self.on_quiet: Callable[[], None] | None = None
 
     def run_began(self, run_id: str, cell: Cell[Any]) -> None:
         """Enter a run that is in progress."""
         self.live_runs[run_id] = cell
 
-    def run_ended(self, run_id: str, status: str) -> None:
-        """Strike a run off; count how it ended."""
-        if self.live_runs.pop(run_id, None) is not None:
+    def run_ended(self, run_id: str, status: str | None) -> None:
+        """Strike a run off; count how it ended, unless it never began."""
+        if self.live_runs.pop(run_id, None) is not None and status is not None:
             self.finished_runs[status] = self.finished_runs.get(status, 0) + 1
         if not self.live_runs and self.on_quiet is not None:
             self.on_quiet()

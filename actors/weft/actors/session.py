@@ -349,6 +349,10 @@ class SessionActor(LightActor):
             exc_info=message.exception,
             extra={"action": "restart", "thread_id": child.key},
         )
+        failed = message.message
+        request = failed.request if isinstance(failed, Settled) else failed
+        if isinstance(request, RunCommand):
+            request.fail(message.exception)
         actor, child.actor = child.actor, None
         thread_id = str(child.key)
         self._children.pop(thread_id, None)

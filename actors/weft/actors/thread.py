@@ -46,6 +46,7 @@ from weft.storage import (
     RunInterrupted,
     SessionThreadException,
     StaleRevision,
+    StoreClosed,
     StoreReadOnly,
     Submission,
     Thread,
@@ -103,13 +104,24 @@ class ThreadActor(LightActor):
         while self._queue and not (self._active or self._starting or self._held):
             command = self._queue.popleft()
             try:
-                self._check_registered(command)
-                self._starting = command
-                version = self._version(command.workflow)
-                self._submit(start_of(command, self._thread, version), command)
+                self._begin(command)
             except SessionThreadException as error:
-                self._starting = None
+                self._not_begun(command)
                 command.fail(error)
+
+    def _begin(self, command: RunCommand) -> None:
+        if self._services.closing:
+            raise StoreClosed("The runtime is closing.", op_id=command.op_id)
+        self._check_registered(command)
+        self._starting = command
+        # Live from here: a runtime that closes waits for what it has begun to begin.
+        self._services.run_began(command.run_id, self.actor_ref)
+        version = self._version(command.workflow)
+        self._submit(start_of(command, self._thread, version), command)
+
+    def _not_begun(self, command: RunCommand) -> None:
+        self._starting = None
+        self._services.run_ended(command.run_id, None)
 
     def _name(self, override: str | None) -> str:
         return override or self._thread.workflow or DEFAULT_WORKFLOW
@@ -165,15 +177,17 @@ class ThreadActor(LightActor):
                 self._finished(request, outcome)
 
     def _started(self, command: RunCommand, outcome: Outcome) -> None:
-        if self._starting is command:
+        if outcome.error is None and not outcome.replayed:
             self._starting = None
+            self._execute(outcome.result, [command])
+            return
+        if self._starting is command:
+            self._not_begun(command)
         if outcome.error is not None:
             command.fail(outcome.error)
             self._next()
-        elif outcome.replayed:
-            self._rejoin(command, outcome.result)
         else:
-            self._execute(outcome.result, [command])
+            self._rejoin(command, outcome.result)
 
     def _rejoin(self, command: RunCommand, run: Run) -> None:
         """Answer a repeated start: with the run's end, or with its progress."""
@@ -351,6 +365,7 @@ class ThreadActor(LightActor):
         self._queue.clear()
         if isinstance(self._starting, RunCommand):
             waiting.append(self._starting)
+            self._not_begun(self._starting)
         if active is not None:
             active.execution.context.cancel()
             self._services.run_ended(active.run.run_id, "interrupted")

@@ -15,7 +15,7 @@ Not here: gathering groups and telling sessions (:mod:`weft.storage.writer`).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -24,12 +24,14 @@ from weft.storage.engine import (
     Engine,
     EngineFull,
     EngineStatistics,
+    WriteTransaction,
 )
 from weft.storage.errors import (
     OperationMismatch,
     Refusal,
     SessionThreadException,
     StoreFormatError,
+    StoreReadOnly,
 )
 from weft.storage.group import RECENT_RECORDS_MAX, Group
 from weft.storage.keys import Key, log_key, log_place, operation_key, place
@@ -51,6 +53,7 @@ __all__ = ["FORMAT", "MemoryStore", "Outcome", "Store", "TreeStore", "clock_us"]
 FORMAT: Final = 1
 """The number of the layout on disk. A store of a higher one is refused."""
 
+_T = TypeVar("_T")
 _FORMAT_KEY: Final = b"format"
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.decode
@@ -126,18 +129,21 @@ class TreeStore:
         self._engine = engine
         self._clock = clock
         self._check_format()
+        self._recent: dict[Key, Any] = {}
+        self._reload()
+
+    def _reload(self) -> None:
         with self.read() as snapshot:
             self._end = snapshot.log_end
             self._counters = snapshot.counters
-        self._recent: dict[Key, Any] = {}
+        self._unsure = False
 
     def _check_format(self) -> None:
         with self._engine.read() as transaction:
             data = transaction.get("M", _FORMAT_KEY)
         if data is None:
-            with self._engine.write() as writing:
-                value = codec.encode(_FORMAT_KEY, FORMAT)
-                writing.put_many("M", [(_FORMAT_KEY, value)])
+            item = (_FORMAT_KEY, codec.encode(_FORMAT_KEY, FORMAT))
+            self._write(lambda writing: writing.put_many("M", [item]))
             return
         found = codec.decode("M", _FORMAT_KEY, data)
         if found > FORMAT:
@@ -170,6 +176,8 @@ class TreeStore:
             StoreReadOnly: the disk did not take the group; nothing was changed.
         """
         while True:
+            if self._unsure:
+                self._reload()
             recent, self._recent = self._recent, {}
             if len(recent) > RECENT_RECORDS_MAX:
                 recent.clear()
@@ -181,6 +189,10 @@ class TreeStore:
                     group.flush()
             except EngineFull:
                 self._engine.grow()
+            except StoreReadOnly:
+                # A flush that failed late may have taken effect all the same.
+                self._unsure = True
+                raise
             else:
                 self._end = work.end
                 self._counters = group.counters
@@ -199,19 +211,30 @@ class TreeStore:
         Returns:
             how many were forgotten; call again while it is ``limit``.
         """
-        with self._engine.write() as transaction:
-            old: list[tuple[bytes, OperationRecord]] = []
-            for key, data in transaction.scan("L"):
-                record = codec.decode("L", key, data)
-                if record.at_us >= before_us or len(old) == limit:
-                    break
-                old.append((key, record))
-            if old and old[-1][0] == log_place(*self._end):
-                old.pop()
-            for key, record in old:
-                transaction.delete("L", key)
-                transaction.delete(*place(operation_key(record.op_id)))
+        return self._write(lambda writing: self._expire(writing, before_us, limit))
+
+    def _expire(self, transaction: WriteTransaction, before_us: int, limit: int) -> int:
+        old: list[tuple[bytes, OperationRecord]] = []
+        for key, data in transaction.scan("L"):
+            record = codec.decode("L", key, data)
+            if record.at_us >= before_us or len(old) == limit:
+                break
+            old.append((key, record))
+        if old and old[-1][0] == log_place(*self._end):
+            old.pop()
+        for key, record in old:
+            transaction.delete("L", key)
+            transaction.delete(*place(operation_key(record.op_id)))
         return len(old)
+
+    def _write(self, change: Callable[[WriteTransaction], _T]) -> _T:
+        """Make a change in a transaction of its own, growing the engine if it must."""
+        while True:
+            try:
+                with self._engine.write() as transaction:
+                    return change(transaction)
+            except EngineFull:
+                self._engine.grow()
 
     def statistics(self) -> StoreStatistics:
         """Return how full the store is and what it holds."""

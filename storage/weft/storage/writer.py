@@ -244,8 +244,11 @@ class Writer:
             return
         try:
             outcomes = self._store.apply([item.operation for item in live])
-        except Exception as error:  # noqa: BLE001 - every waiter is told, whatever broke
+        except SessionThreadException as error:
             self._fail(live, error)
+            return
+        except Exception as error:  # noqa: BLE001 - every waiter is told, whatever broke
+            self._isolate(live, error)
             return
         ended_ns = time.perf_counter_ns()
         self._read_only = False
@@ -256,6 +259,14 @@ class Writer:
         pairs = list(zip(live, outcomes, strict=True))
         self._count(pairs)
         self._tell(pairs)
+
+    def _isolate(self, group: list[Submission], error: Exception) -> None:
+        """Find the operation that breaks the store; its neighbours are not to blame."""
+        if len(group) == 1:
+            self._fail(group, error)
+        else:
+            for item in group:
+                self._write([item])
 
     def _tell(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
         try:

@@ -1,0 +1,175 @@
+"""Scanning trees for the check: every entry in order, also behind a damaged one."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from weft.storage import keys
+from weft.storage.codec import decode
+from weft.storage.errors import StoreCorrupt
+from weft.storage.ids import unpack_id
+from weft.storage.records import (
+    Association,
+    Interaction,
+    OperationRecord,
+    Run,
+    Session,
+    State,
+    Thread,
+    Tombstone,
+)
+from weft.storage.snapshot import Snapshot
+
+__all__ = [
+    "DAMAGED",
+    "ELSEWHERE",
+    "PROGRESS_ENTRIES",
+    "Counting",
+    "Entry",
+    "Pass",
+    "Progress",
+    "follows",
+]
+
+PROGRESS_ENTRIES: Final = 10_000
+"""Between two calls of ``progress``: some 25 ms."""
+
+
+Progress = Callable[[int, int], None]
+
+DAMAGED: Final = object()
+
+ELSEWHERE: Final = "it belongs under another key"
+
+_PLACE_SIZE_BYTES: Final = len(keys.log_place(0))
+
+_Raw = tuple[bytes, bytes]
+
+Entry = tuple[str, bytes, Any]
+
+_owner: Final = itemgetter(0)
+
+
+_FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
+    "S": {
+        Session: lambda i, rest, v: rest == b"\x00" and v.session_id == i,
+        str: lambda _, rest, __: rest[:1] == b"\x01",
+        bool: lambda _, rest, __: rest[:1] == b"\x02",
+    },
+    "T": {
+        Thread: lambda i, rest, v: rest == b"\x00" and v.thread_id == i,
+        Tombstone: lambda i, rest, v: rest == b"\x00" and v.thread_id == i,
+        Association: lambda i, rest, v: (
+            rest[:1] == b"\x01"
+            and v.thread_id == i
+            and v.session_id == unpack_id(rest, 1)[0]
+        ),
+        bool: lambda _, rest, __: rest[:1] == b"\x02",
+    },
+    "R": {
+        str: lambda _, rest, __: not rest,
+        Run: lambda i, rest, v: not rest and v.run_id == i,
+    },
+    "X": {
+        State: lambda i, rest, v: v.thread_id == i and v.step == int.from_bytes(rest)
+    },
+    "I": {Interaction: lambda i, _, v: v.session_id == i},
+    "L": {OperationRecord: lambda _, rest, __: len(rest) == _PLACE_SIZE_BYTES},
+    "O": {bytes: lambda _, rest, v: not rest and len(v) == _PLACE_SIZE_BYTES},
+}
+
+
+def follows(last: bytes, place: bytes) -> bool:
+    """Whether two places of the log are consecutive: the next refusal or seq."""
+    before, this = int.from_bytes(last), int.from_bytes(place)
+    return this == before + 1 or this == (before >> 64) + 1 << 64
+
+
+def _estimate(snapshot: Snapshot) -> int:
+    """Return about how many entries there are, as the store itself counts them."""
+    log = next(snapshot.entries("L"), None)
+    total = 0
+    if log is not None:
+        total += 2 * (snapshot.seq - int.from_bytes(log[0][:8]) + 1)
+    with suppress(StoreCorrupt):  # the check itself tells of that
+        held = snapshot.counters
+        total += sum(held.sessions.values()) + sum(held.threads.values())
+        total += held.tombstones + 2 * held.associations + held.states
+        total += 2 * sum(held.runs.values()) + held.interactions
+    return total
+
+
+class Counting:
+    """Counts entries over all passes; a second pass doubles what is to be done."""
+
+    def __init__(self, snapshot: Snapshot, tell: Progress | None) -> None:
+        self._tell = tell
+        self._done = 0
+        self._total = 0 if tell is None else _estimate(snapshot)
+
+    def count(self, entries: Iterator[_Raw]) -> Iterator[_Raw]:
+        """Pass entries on and tell their number."""
+        return entries if self._tell is None else self._counted(entries, self._tell)
+
+    def _counted(self, entries: Iterator[_Raw], tell: Progress) -> Iterator[_Raw]:
+        for entry in entries:
+            self._done += 1
+            if self._done % PROGRESS_ENTRIES == 0:
+                tell(self._done, max(self._done, self._total))
+            yield entry
+
+
+class Pass:
+    """Reads trees entry by entry, and goes on behind what is damaged."""
+
+    def __init__(self, snapshot: Snapshot, progress: Counting) -> None:
+        self.snapshot = snapshot
+        self.seen: Counter[type] = Counter()
+        self._progress = progress
+
+    def entries(
+        self, tree: str, prefix: bytes = b"", at: int | None = 0
+    ) -> Iterator[Entry]:
+        """Yield the id in each key, the rest of the key, and the value.
+
+        Args:
+            tree: the tree's name.
+            prefix: what the keys begin with.
+            at: where the id begins; None where there is none.
+        """
+        fits, seen = _FITS[tree], self.seen
+        owner, end, head = "", 0, b"" if at is None else b"\xff"
+        for key, data in self._progress.count(self.snapshot.entries(tree, prefix)):
+            if at is not None and not key.startswith(head):
+                try:
+                    owner, end = unpack_id(key, at)
+                except ValueError as error:
+                    self.damaged(tree, key, str(error))
+                    continue
+                head = key[:end]
+            rest = key[end:]
+            try:
+                value = decode(tree, key, data)
+            except StoreCorrupt as error:
+                self.damaged(tree, key, error.details["reason"])
+                yield owner, rest, DAMAGED
+                continue
+            kind = type(value)
+            belongs = fits.get(kind)
+            if belongs is None or not belongs(owner, rest, value):
+                self.damaged(tree, key, ELSEWHERE)
+                value = DAMAGED
+            else:
+                seen[kind] += 1
+            yield owner, rest, value
+
+    def groups(self, tree: str) -> Iterator[tuple[str, Iterator[Entry]]]:
+        """Yield a tree's entries together by id."""
+        return groupby(self.entries(tree), _owner)
+
+    def damaged(self, tree: str, key: bytes, why: str) -> None:
+        """Take note of a value that cannot be trusted."""
+        raise NotImplementedError
