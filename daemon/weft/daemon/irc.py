@@ -75,19 +75,19 @@ class LogError(Exception):
         return f"{self.path}: {self.reason}. {self.remedy}"
 
 
-class NoLogs(LogError):  # noqa: N818
+class NoLogs(LogError):
     """The directory is not there, is none, or holds no log."""
 
     exit_code = os.EX_NOINPUT
 
 
-class UnreadableLog(LogError):  # noqa: N818
+class UnreadableLog(LogError):
     """The operating system does not hand out a file of a log, or it is missing."""
 
     exit_code = os.EX_NOINPUT
 
 
-class BadAnnotation(LogError):  # noqa: N818
+class BadAnnotation(LogError):
     """A line of an annotation file is not a link between two lines of the log.
 
     Attributes:

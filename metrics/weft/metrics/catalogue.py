@@ -1,0 +1,266 @@
+"""Every metric there is, as data.
+
+The collector emits it, the documentation lists it, the tests walk it.
+
+Guarantees:
+    * Names begin with ``weft_`` and end in their base unit, counters in ``_total``.
+    * A label's values are a set fixed here. What is not in it is counted under
+      ``other``, so the number of series never grows with sessions, threads or users.
+    * No label holds an id or a name that a caller chose.
+
+Histograms. The rooms count in powers of two (:mod:`weft.storage.statistics`): bucket
+i holds the integers below ``2**i``, so the exact upper bound is ``2**i - 1``, in
+nanoseconds or operations. Exposed are the powers at which something can be decided,
+19 of 42 for durations; what lies between and outside them is merged into the next
+one, so every cumulative count stays exact.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from weft.storage.check import KINDS
+from weft.storage.keys import TREES
+from weft.storage.operations import Operation
+from weft.storage.records import RunStatus
+
+__all__ = ["CATALOGUE", "OTHER", "Buckets", "Label", "Metric"]
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+OTHER: Final = "other"
+"""The label value of what is in no set, such as a kind that a user's actor has."""
+
+NS_PER_S: Final = 1_000_000_000
+
+
+class Label(msgspec.Struct, frozen=True):
+    """A dimension of a metric.
+
+    Attributes:
+        name: as exposed.
+        values: the closed set; each of them is exposed from the start, with 0. Empty
+            for the constants of the build.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """The bounds of a histogram.
+
+    Attributes:
+        powers: the powers of two that are exposed, ascending.
+        per_unit: how many of what was counted make one exposed unit.
+    """
+
+    powers: tuple[int, ...]
+    per_unit: int = 1
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The inclusive upper bounds, in the exposed unit."""
+        return tuple((2**power - 1) / self.per_unit for power in self.powers)
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One metric family.
+
+    Attributes:
+        name: as in the ``# TYPE`` line of the text format.
+        kind: the type.
+        help: one sentence.
+        labels: its dimensions.
+        buckets: of a histogram.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[Label, ...] = ()
+    buckets: Buckets | None = None
+
+    def series(self) -> Iterator[tuple[str, ...]]:
+        """Yield the label values that are exposed from the start."""
+        return product(*(label.values for label in self.labels))
+
+
+def _words(literal: object) -> tuple[str, ...]:
+    return tuple(str(word) for word in get_args(literal))
+
+
+OPERATION: Final = Label(
+    "operation", tuple(kind.__name__ for kind in get_args(Operation))
+)
+OUTCOME: Final = Label(
+    "outcome", ("applied", "refused", "replayed", "expired", "failed")
+)
+ACTOR: Final = Label("actor_type", ("session", "thread", "root", "system", "user"))
+ACTOR_STATE: Final = Label("state", ("idle", "running"))
+SESSION_STATUS: Final = Label("status", ("open", "closed"))
+THREAD_STATUS: Final = Label("status", ("idle", "busy", "interrupted", "error"))
+RUN_STATUS: Final = Label("status", _words(RunStatus))
+TREE: Final = Label("tree", TREES)
+FINDING: Final = Label("kind", KINDS)
+
+COMMITS: Final = Buckets(tuple(range(15, 34)), NS_PER_S)
+"""33 us to 8.6 s: a flush takes 0.1 ms on flash, 10 ms on a disk, seconds on a sick
+one."""
+
+TURNS: Final = Buckets(tuple(range(10, 29)), NS_PER_S)
+"""1 us to 0.27 s: a turn takes some microseconds; one of a tenth of a second stalls
+every actor."""
+
+CHECKS: Final = Buckets(tuple(range(20, 39)), NS_PER_S)
+"""1 ms to 275 s: a check reads some 100,000 threads a second."""
+
+GROUPS: Final = Buckets(tuple(range(1, 15)))
+"""1 to 16,383 operations: a group is capped at 8,192."""
+
+CATALOGUE: Final = (
+    Metric(
+        "weft_build_info",
+        "gauge",
+        "The versions that are running; always 1.",
+        (Label("version"), Label("python")),
+    ),
+    # -- operations and the writer
+    Metric(
+        "weft_operations_total",
+        "counter",
+        "Operations decided by this process, by what became of them.",
+        (OPERATION, OUTCOME),
+    ),
+    Metric(
+        "weft_operation_duration_seconds",
+        "histogram",
+        "From submission to the durable answer, waiting and flush included.",
+        (OPERATION,),
+        COMMITS,
+    ),
+    Metric(
+        "weft_commit_duration_seconds",
+        "histogram",
+        "From the first decision of a commit group to the end of its flush.",
+        buckets=COMMITS,
+    ),
+    Metric(
+        "weft_commit_group_operations",
+        "histogram",
+        "Operations that shared one transaction and one flush.",
+        buckets=GROUPS,
+    ),
+    Metric(
+        "weft_writer_queue_operations",
+        "gauge",
+        "Operations that wait for the writer.",
+    ),
+    Metric(
+        "weft_store_read_only",
+        "gauge",
+        "1 while the store cannot write, else 0.",
+    ),
+    # -- what the store holds
+    Metric("weft_sessions", "gauge", "Stored sessions.", (SESSION_STATUS,)),
+    Metric("weft_threads", "gauge", "Stored live threads.", (THREAD_STATUS,)),
+    Metric("weft_runs", "gauge", "Stored runs.", (RUN_STATUS,)),
+    Metric("weft_states", "gauge", "Stored states of threads."),
+    Metric("weft_interactions", "gauge", "Stored interactions of users."),
+    Metric("weft_associations", "gauge", "Stored associations, active or not."),
+    Metric("weft_tombstones", "gauge", "Removed threads that are still fenced."),
+    Metric(
+        "weft_store_last_seq",
+        "gauge",
+        "The number of the last applied operation; it survives restarts.",
+    ),
+    Metric("weft_store_map_size_bytes", "gauge", "What the store may hold."),
+    Metric(
+        "weft_store_used_bytes",
+        "gauge",
+        "What the store holds, freed pages included.",
+    ),
+    Metric("weft_store_file_bytes", "gauge", "What the store's file takes on disk."),
+    Metric(
+        "weft_store_readers",
+        "gauge",
+        "Open read transactions of all processes; one that stays grows the file.",
+    ),
+    Metric("weft_store_entries", "gauge", "Entries of the store's trees.", (TREE,)),
+    # -- actors
+    Metric(
+        "weft_actors",
+        "gauge",
+        "Resident actors, by what they do.",
+        (ACTOR, ACTOR_STATE),
+    ),
+    Metric(
+        "weft_actor_mailbox_wait_seconds",
+        "histogram",
+        "From the posting of a message to the start of its turn.",
+        (ACTOR,),
+        TURNS,
+    ),
+    Metric(
+        "weft_actor_turn_duration_seconds",
+        "histogram",
+        "From the start to the end of a turn.",
+        (ACTOR,),
+        TURNS,
+    ),
+    Metric("weft_actor_mailbox_messages", "gauge", "Messages that wait for a turn."),
+    Metric("weft_dead_letters_total", "counter", "Messages whose actor was gone."),
+    Metric(
+        "weft_actor_restarts_total",
+        "counter",
+        "Actors that were replaced, or read their view anew, after a failure.",
+    ),
+    # -- runs and the pool that executes them
+    Metric(
+        "weft_runs_finished_total",
+        "counter",
+        "Runs that ended in this process.",
+        (RUN_STATUS,),
+    ),
+    Metric("weft_pool_os_threads", "gauge", "OS threads for the code of users."),
+    Metric("weft_pool_idle_os_threads", "gauge", "Those of them that wait for work."),
+    Metric("weft_pool_queue_jobs", "gauge", "Jobs that wait for an OS thread."),
+    Metric("weft_pool_jobs_total", "counter", "Jobs that were done."),
+    # -- consistency
+    Metric(
+        "weft_checks_total",
+        "counter",
+        "Finished consistency checks.",
+    ),
+    Metric(
+        "weft_check_duration_seconds",
+        "histogram",
+        "How long consistency checks took.",
+        buckets=CHECKS,
+    ),
+    Metric(
+        "weft_check_inconsistencies",
+        "gauge",
+        "What the last consistency check found.",
+        (FINDING,),
+    ),
+    Metric(
+        "weft_check_findings_total",
+        "counter",
+        "What all consistency checks of this process found.",
+        (FINDING,),
+    ),
+    Metric(
+        "weft_check_last_clean_timestamp_seconds",
+        "gauge",
+        "When a check last found nothing, Unix time; 0 for never.",
+    ),
+    # -- itself
+    Metric(
+        "weft_collector_duration_seconds",
+        "gauge",
+        "How long it took to gather this page.",
+    ),
+)

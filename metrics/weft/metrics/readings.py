@@ -1,0 +1,118 @@
+"""Which number of the rooms below stands behind which metric.
+
+Pure: statistics in, counts by metric name and label values out. A metric of the
+catalogue that is not read here fails a test.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from weft.actors import RuntimeStatistics
+from weft.metrics.families import Histograms, Key, Numbers
+from weft.storage.check import CheckStatisticsSnapshot
+from weft.storage.store import StoreStatistics
+from weft.storage.writer import WriterStatistics
+
+__all__ = ["Readings", "read"]
+
+Count = TypeVar("Count")
+
+_US_PER_S: Final = 1_000_000
+_ALL: Final[Key] = ()
+"""The key of a metric without labels."""
+
+
+class Readings(msgspec.Struct):
+    """Counts by metric name."""
+
+    numbers: dict[str, Numbers]
+    histograms: dict[str, Histograms]
+
+
+def read(statistics: RuntimeStatistics) -> Readings:
+    """Return what a runtime counted, under the names it is exposed by.
+
+    Args:
+        statistics: of a runtime.
+    """
+    writer = statistics.writer
+    dispatcher = statistics.dispatcher
+    return Readings(
+        numbers={
+            **_written(writer),
+            **_stored(statistics.store),
+            **_executed(statistics),
+            **_checked(statistics.check),
+        },
+        histograms={
+            "weft_operation_duration_seconds": _keyed(writer.duration_ns),
+            "weft_commit_duration_seconds": {_ALL: writer.commit_ns},
+            "weft_commit_group_operations": {_ALL: writer.group_operations},
+            "weft_actor_mailbox_wait_seconds": _keyed(dispatcher.mailbox_wait),
+            "weft_actor_turn_duration_seconds": _keyed(dispatcher.turn_time),
+            "weft_check_duration_seconds": {_ALL: statistics.check.duration_ns},
+        },
+    )
+
+
+def _written(writer: WriterStatistics) -> dict[str, Numbers]:
+    return {
+        "weft_operations_total": _paired(writer.operations),
+        "weft_writer_queue_operations": {_ALL: writer.queued},
+        "weft_store_read_only": {_ALL: writer.read_only},
+    }
+
+
+def _stored(store: StoreStatistics) -> dict[str, Numbers]:
+    counters, engine = store.counters, store.engine
+    return {
+        "weft_sessions": _keyed(counters.sessions),
+        "weft_threads": _keyed(counters.threads),
+        "weft_runs": _keyed(counters.runs),
+        "weft_states": {_ALL: counters.states},
+        "weft_interactions": {_ALL: counters.interactions},
+        "weft_associations": {_ALL: counters.associations},
+        "weft_tombstones": {_ALL: counters.tombstones},
+        "weft_store_last_seq": {_ALL: store.seq},
+        "weft_store_map_size_bytes": {_ALL: engine.map_size_bytes},
+        "weft_store_used_bytes": {_ALL: engine.used_bytes},
+        "weft_store_file_bytes": {_ALL: engine.file_bytes},
+        "weft_store_readers": {_ALL: engine.readers},
+        "weft_store_entries": _keyed(engine.entries),
+    }
+
+
+def _executed(statistics: RuntimeStatistics) -> dict[str, Numbers]:
+    dispatcher, pool = statistics.dispatcher, statistics.pool
+    return {
+        "weft_actors": _paired(statistics.actors),
+        "weft_actor_mailbox_messages": {_ALL: dispatcher.queued},
+        "weft_dead_letters_total": {_ALL: dispatcher.dead_letters},
+        "weft_actor_restarts_total": {_ALL: statistics.restarts},
+        "weft_runs_finished_total": _keyed(statistics.runs),
+        "weft_pool_os_threads": {_ALL: pool.threads},
+        "weft_pool_idle_os_threads": {_ALL: pool.idle},
+        "weft_pool_queue_jobs": {_ALL: pool.queued},
+        "weft_pool_jobs_total": {_ALL: pool.done},
+    }
+
+
+def _checked(check: CheckStatisticsSnapshot) -> dict[str, Numbers]:
+    return {
+        "weft_checks_total": {_ALL: check.checks},
+        "weft_check_inconsistencies": _keyed(check.last_findings),
+        "weft_check_findings_total": _keyed(check.findings),
+        "weft_check_last_clean_timestamp_seconds": {
+            _ALL: (check.last_clean_at_us or 0) / _US_PER_S
+        },
+    }
+
+
+def _keyed(counts: Mapping[str, Count]) -> dict[Key, Count]:
+    return {(word,): count for word, count in counts.items()}
+
+
+def _paired(counts: Mapping[tuple[str, str], int]) -> Numbers:
+    return dict(counts.items())
