@@ -1,0 +1,71 @@
+"""What every test may ask for, and the rule that the full run skips nothing.
+
+Guarantees: with ``WEFT_CI=1`` in the environment a skipped test, or a skipped file,
+is a failure that shows its reason. Without it a skip stays a skip.
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def irc() -> Path:
+    """Return the folder of the real chat logs, with `dev/` and `train/` in it."""
+    default = REPOSITORY.parent / "shared" / "data" / "irc"
+    folder = Path(os.environ.get("WEFT_IRC") or default)
+    if not (folder / "dev").is_dir():
+        pytest.skip(f"no chat logs in {folder}/dev; set WEFT_IRC to their folder")
+    return folder.resolve()
+
+
+@pytest.fixture
+def tmp_store(tmp_path: Path) -> Path:
+    """Return a fresh, empty directory for a store."""
+    directory = tmp_path / "weft-data"
+    directory.mkdir()
+    return directory
+
+
+# tryfirst makes these the outermost wrappers: pytest's own skipping plugin has
+# rewritten the report before it is judged here.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 (the hook's signature)
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failure in the full run."""
+    report = yield
+    # An expected failure is reported as skipped, too, and is no skip.
+    if not hasattr(report, "wasxfail"):
+        fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[
+    None, pytest.CollectReport, pytest.CollectReport
+]:
+    """Turn a skipped file into a failure in the full run."""
+    report = yield
+    fail_if_skipped(report)
+    return report
+
+
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip a failure that shows its reason, when WEFT_CI is 1."""
+    if not report.skipped or os.environ.get("WEFT_CI") != "1":
+        return
+    # longrepr of a skip is (path, line, "Skipped: the reason")
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "Skipped"
+    report.outcome = "failed"
+    report.longrepr = f"WEFT_CI=1 lets no test be skipped. {reason}"

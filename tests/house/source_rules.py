@@ -1,0 +1,126 @@
+"""The style rules that matter, as functions from source text to findings.
+
+A finding is a line number and a sentence that names the remedy. The rules need no
+import of what they judge, so they work on a file that does not run.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+FILE_LINES_MAX: Final = 400
+"""One noun, one module: at 400 lines there are two nouns in it."""
+FUNCTION_LINES_MAX: Final = 70
+"""What fits on a screen: the limit of TigerBeetle's style guide."""
+SLEEPS: Final = frozenset({"time.sleep", "asyncio.sleep"})
+
+_NOQA: Final = re.compile(r"#\s*(?:ruff:\s*)?noqa\b(?!:\s*[A-Z]+[0-9]+)", re.IGNORECASE)
+_TYPE_IGNORE: Final = re.compile(r"#\s*(?:type|pyright):\s*ignore\b(?!\[[a-zA-Z])")
+
+
+class Finding(NamedTuple):
+    """One place that breaks a rule."""
+
+    line: int
+    sentence: str
+
+
+Rule = Callable[[str], Iterator[Finding]]
+
+
+def has_a_docstring(source: str) -> Iterator[Finding]:
+    """Find a module that does not say what it is for."""
+    if not ast.get_docstring(ast.parse(source)):
+        yield Finding(1, "no docstring: say what the module is for and guarantees")
+
+
+def is_short(source: str) -> Iterator[Finding]:
+    """Find a file over the limit."""
+    lines = len(source.splitlines())
+    if lines > FILE_LINES_MAX:
+        yield Finding(
+            lines,
+            f"{lines} lines, at most {FILE_LINES_MAX}: give one noun its own file",
+        )
+
+
+def has_short_functions(source: str) -> Iterator[Finding]:
+    """Find functions over the limit, decorators not counted."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > FUNCTION_LINES_MAX:
+            excess = f"{lines} lines, at most {FUNCTION_LINES_MAX}"
+            yield Finding(node.lineno, f"{node.name} has {excess}: split it")
+
+
+def swallows_nothing(source: str) -> Iterator[Finding]:
+    """Find `except:` without a class and handlers that only pass."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        if node.type is None:
+            yield Finding(node.lineno, "bare except: name the exceptions you expect")
+        if all(_does_nothing(statement) for statement in node.body):
+            yield Finding(
+                node.lineno,
+                "a failure is swallowed: handle it, count it, or say with"
+                " contextlib.suppress why it is none",
+            )
+
+
+def never_sleeps(source: str) -> Iterator[Finding]:
+    """Find calls of `time.sleep` and `asyncio.sleep`, under any name."""
+    tree = ast.parse(source)
+    names = _imported_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _full_name(node.func, names) in SLEEPS:
+            yield Finding(
+                node.lineno,
+                "a test sleeps: wait for an event, a barrier or a future with a"
+                " deadline, or move a virtual clock",
+            )
+
+
+def names_what_it_ignores(source: str) -> Iterator[Finding]:
+    """Find `noqa` and `type: ignore` without a code."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if _NOQA.search(token.string) or _TYPE_IGNORE.search(token.string):
+            yield Finding(
+                token.start[0],
+                "an ignore without a code: write `noqa: X123` or `type: ignore[code]`",
+            )
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+def _imported_names(tree: ast.Module) -> dict[str, str]:
+    """Map a local name to the full name of what was imported under it."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {
+                alias.asname or alias.name: f"{node.module}.{alias.name}"
+                for alias in node.names
+            }
+    return names
+
+
+def _full_name(function: ast.expr, names: dict[str, str]) -> str:
+    if isinstance(function, ast.Name):
+        return names.get(function.id, function.id)
+    if isinstance(function, ast.Attribute):
+        return f"{_full_name(function.value, names)}.{function.attr}"
+    return ""

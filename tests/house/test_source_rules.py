@@ -1,0 +1,101 @@
+"""The style rules hold everywhere, and each of them can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.house import source_rules as rules
+from tests.house.project import python_files, rooms, told
+
+LIBRARY_RULES = [
+    rules.has_a_docstring,
+    rules.is_short,
+    rules.has_short_functions,
+    rules.swallows_nothing,
+    rules.names_what_it_ignores,
+]
+TEST_RULES = [
+    rules.has_short_functions,
+    rules.never_sleeps,
+    rules.names_what_it_ignores,
+]
+OTHER_RULES = [rules.has_short_functions, rules.names_what_it_ignores]
+
+# Put together here, for the rules read this file, too.
+NO_QA = "# no" + "qa"
+IGNORE = "# type: " + "ignore"
+
+
+def broken(rule: rules.Rule, repository: Path, *tops: str) -> list[str]:
+    """Return `file:line sentence` for each place in these folders breaking a rule."""
+    return [
+        f"{path}:{finding.line} {finding.sentence}"
+        for path in python_files(repository, *tops)
+        for finding in rule((repository / path).read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("rule", LIBRARY_RULES)
+def test_the_library_keeps_the_rule(rule: rules.Rule, repository: Path) -> None:
+    found = broken(rule, repository, *rooms(repository))
+    assert not found, told("mend these places", found)
+
+
+@pytest.mark.parametrize("rule", TEST_RULES)
+def test_the_tests_keep_the_rule(rule: rules.Rule, repository: Path) -> None:
+    found = broken(rule, repository, "tests")
+    assert not found, told("mend these places", found)
+
+
+@pytest.mark.parametrize("rule", OTHER_RULES)
+def test_examples_and_benchmarks_keep_the_rule(
+    rule: rules.Rule, repository: Path
+) -> None:
+    found = broken(rule, repository, "bench", "examples")
+    assert not found, told("mend these places", found)
+
+
+LONG_FILE = "\n" * (rules.FILE_LINES_MAX + 1)
+LONG_FUNCTION = "def f():\n" + "    g()\n" * rules.FUNCTION_LINES_MAX
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "source"),
+    [
+        (rules.has_a_docstring, 1, "x = 1\n"),
+        (rules.is_short, rules.FILE_LINES_MAX + 1, LONG_FILE),
+        (rules.has_short_functions, 1, LONG_FUNCTION),
+        (rules.has_short_functions, 1, "async " + LONG_FUNCTION),
+        (rules.swallows_nothing, 3, "try:\n  f()\nexcept:\n  raise\n"),
+        (rules.swallows_nothing, 3, "try:\n  f()\nexcept OSError:\n  pass\n"),
+        (rules.swallows_nothing, 3, "try:\n  f()\nexcept OSError:\n  ...\n"),
+        (rules.never_sleeps, 2, "import time\ntime.sleep(1)\n"),
+        (rules.never_sleeps, 2, "import time as t\nt.sleep(1)\n"),
+        (rules.never_sleeps, 2, "from time import sleep as nap\nnap(1)\n"),
+        (rules.never_sleeps, 2, "import asyncio\nasyncio.sleep(0)\n"),
+        (rules.names_what_it_ignores, 1, f"import x  {NO_QA}\n"),
+        (rules.names_what_it_ignores, 1, f"import x  {IGNORE}\n"),
+        (rules.names_what_it_ignores, 1, f"import x  {IGNORE}  # why\n"),
+    ],
+)
+def test_a_rule_finds_what_it_is_there_for(
+    rule: rules.Rule, line: int, source: str
+) -> None:
+    assert [line] == [finding.line for finding in rule(source)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (rules.has_a_docstring, '"""What it is for."""\n'),
+        (rules.is_short, LONG_FILE[:-1]),
+        (rules.has_short_functions, LONG_FUNCTION.removesuffix("    g()\n")),
+        (rules.swallows_nothing, "try:\n  f()\nexcept OSError:\n  count += 1\n"),
+        (rules.never_sleeps, "import time\ntime.monotonic()\nclock.sleep(1)\n"),
+        (rules.names_what_it_ignores, f"import x  {NO_QA}: F401\n"),
+        (rules.names_what_it_ignores, f"import x  {IGNORE}[import-untyped]\n"),
+        (rules.names_what_it_ignores, f"x = '{NO_QA}'\n"),
+    ],
+)
+def test_a_rule_leaves_good_source_alone(rule: rules.Rule, source: str) -> None:
+    assert list(rule(source)) == []
