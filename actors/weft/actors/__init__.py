@@ -7,8 +7,9 @@ any operation by name on ``runtime.coordinator``.
 from weft.actors.actor import Actor
 from weft.actors.context import ExecutionContext
 from weft.actors.coordinator import Coordinator, HealthReport
+from weft.actors.derived import get_all
 from weft.actors.executor import PoolExecutor, WorkflowExecutor
-from weft.actors.future import Future, get_all
+from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.runtime import Runtime, RuntimeStatistics
 from weft.actors.spec import ThreadSpec

@@ -7,6 +7,7 @@ import msgspec
 from weft.actors.executor import Execution
 from weft.actors.messages import RunCommand
 from weft.storage import FinishRun, Run, Thread, WorkflowExecutionError
+from weft.storage.operations import Failure
 
 __all__ = ["ActiveRun", "answer", "execution_error"]
 
@@ -51,7 +52,7 @@ class ActiveRun:
             thread: the thread as it is now.
         """
         if finish.status != "success":
-            self.fail(execution_error(self.run, thread, error))
+            self.fail(execution_error(self.run, thread, error, finish.error))
             return
         if finish.state_id is not None:
             self.show(finish.values)
@@ -72,17 +73,21 @@ def answer(command: RunCommand, result: msgspec.Raw) -> None:
 
 
 def execution_error(
-    run: Run, thread: Thread, cause: BaseException | None = None
+    run: Run,
+    thread: Thread,
+    cause: BaseException | None = None,
+    failure: Failure | None = None,
 ) -> WorkflowExecutionError:
     """Return the error of a run that failed.
 
     Args:
-        run: the run; its stored error is used where there is no cause.
+        run: the run.
         thread: its thread as it is now.
         cause: what the workflow raised, in the process where it did.
+        failure: what is stored of it; the run's own error where that is omitted.
     """
-    if cause is not None:
-        words = f"{type(cause).__name__}: {cause}"
+    if failure is not None:
+        words = f"{failure.type}: {failure.message}"
     else:
         stored: dict[str, Any] = dict(run.error or {"type": run.status, "message": ""})
         words = f"{stored['type']}: {stored['message']}"

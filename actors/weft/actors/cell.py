@@ -1,4 +1,4 @@
-"""Cells: the light actors of the runtime, and the refs people hold to them.
+"""Cells: the refs people hold to actors, and the turns of those.
 
 A cell is ref, inbox and stop flag of one actor in one object. It has no registry
 entry, no UUID and no event object, and its mail waits in the scheduler's queue, so a
@@ -12,40 +12,37 @@ Guarantees:
       supervisor hears of it; the mail behind it is handled.
     - A ``SystemExit`` or the like in a handler stops that one actor.
 
-Users' own actors are in :mod:`weft.actors.actor`.
+The runtime's own actors are in :mod:`weft.actors.light_actor`, users' in
+:mod:`weft.actors.actor`; both have a cell.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 import pykka
 from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
-from weft.actors.dispatcher import SYSTEM_KIND, on_dispatcher
+from weft.actors.dispatcher import on_dispatcher
 from weft.actors.future import Future
+from weft.actors.turn_counter import SYSTEM_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     from pykka._envelope import Envelope
 
     from weft.actors.dispatcher import Scheduler
+    from weft.actors.light_actor import LightActor
 
-__all__ = ["Cell", "ChildFailed", "LightActor", "handles"]
+__all__ = ["Cell", "ChildFailed"]
 
 _logger = logging.getLogger("weft.actors")
 
 A = TypeVar("A", bound=pykka.Actor)
-F = TypeVar("F", bound=Callable[..., Any])
-Handlers: TypeAlias = "Mapping[type, Callable[..., Any]]"
-
-_NO_HANDLERS: Final[Handlers] = {}
-_MARKS: Final = "_weft_handles"
 
 
 class ChildFailed(msgspec.Struct, frozen=True):
@@ -266,143 +263,6 @@ class Cell(pykka.ActorRef[A]):
             actor.handle_failure(error, message)
         except BaseException:
             _logger.exception("handle_failure of %s failed", self)
-
-
-def handles(message_type: type, *, deferred: bool = False) -> Callable[[F], F]:
-    """Mark a method of a :class:`LightActor` as the handler of a message type.
-
-    Args:
-        message_type: the exact type; subclasses have handlers of their own.
-        deferred: the method takes ``(message, future)`` and sees to the answer
-            itself, at any time, on any OS thread. Else it takes ``(message)`` and
-            returns the answer.
-    """
-
-    def mark(function: F) -> F:
-        marks = getattr(function, _MARKS, ())
-        setattr(function, _MARKS, (*marks, (message_type, deferred)))
-        return function
-
-    return mark
-
-
-class LightActor(pykka.Actor):
-    """The base of the runtime's own actors.
-
-    Constructing one makes it ready for mail; nothing registers it. Its handlers run
-    in turns of the scheduler, so they need no lock.
-
-    Attributes:
-        kind: the word it is counted under: session, thread, system.
-        handlers: message type -> function; built from :func:`handles`.
-        deferring_handlers: those that see to the answer themselves.
-    """
-
-    kind: ClassVar[str] = SYSTEM_KIND
-    handlers: ClassVar[Handlers] = _NO_HANDLERS
-    deferring_handlers: ClassVar[Handlers] = _NO_HANDLERS
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        _collect_handlers(cls)
-
-    def __init__(self, scheduler: Scheduler, key: Hashable) -> None:
-        # Not super().__init__(): a UUID and an event cost 8 us and 2 KB.
-        self._actor_ref: Cell[Any] = Cell(self, scheduler, key)
-
-    @property
-    def actor_ref(self) -> Cell[Self]:
-        """The cell."""
-        return self._actor_ref
-
-    @property
-    def actor_urn(self) -> str:  # type: ignore[override]  # computed, not stored
-        """The name of the actor as a URN."""
-        return self._actor_ref.actor_urn
-
-    @property
-    def actor_inbox(self) -> Cell[Self]:  # type: ignore[override]
-        """The cell."""
-        return self._actor_ref
-
-    @property
-    def actor_stopped(self) -> Cell[Self]:  # type: ignore[override]
-        """The cell, which has ``is_set``."""
-        return self._actor_ref
-
-    @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> Cell[Self]:
-        """Construct an actor and have ``on_start`` run as its first turn.
-
-        Args:
-            *args: for the constructor.
-            **kwargs: for the constructor.
-        """
-        actor = cls(*args, **kwargs)
-        actor._start_actor_loop()
-        return actor._actor_ref
-
-    def _start_actor_loop(self) -> None:
-        self._actor_ref.scheduler.post_system(self._actor_ref, Start())
-
-    @staticmethod
-    def _create_future() -> Future[Any]:
-        return Future()
-
-    @staticmethod
-    def _create_actor_inbox() -> Any:
-        raise NotImplementedError("A light actor's inbox is its cell")
-
-    @handles(Start)
-    def _start(self, _message: Start) -> None:
-        self.on_start()
-
-    @handles(_ActorStop)
-    def _stop_in_turn(self, _message: _ActorStop) -> bool:
-        self._stop()
-        return True
-
-    def _stop(self) -> None:
-        """Stop now; the mail behind is refused."""
-        self._actor_ref.actor = None
-        try:
-            self.on_stop()
-        except BaseException as error:  # noqa: BLE001  # the hook is the user's
-            self.handle_failure(error, _ActorStop())
-
-    def handle_failure(self, exception: BaseException, message: Any) -> None:
-        """Report that a handler failed with nobody waiting for the answer.
-
-        Override it for a rule of one's own.
-
-        Args:
-            exception: what the handler raised.
-            message: what it was handling.
-        """
-        cell = self._actor_ref
-        if cell.parent is None:
-            _logger.error("A handler of %s failed", cell, exc_info=exception)
-        else:
-            cell.scheduler.post_system(
-                cell.parent, ChildFailed(cell, exception, message)
-            )
-
-
-def _collect_handlers(cls: type[LightActor]) -> None:
-    handlers: dict[type, Callable[..., Any]] = {}
-    deferring: dict[type, Callable[..., Any]] = {}
-    for base in reversed(cls.__mro__):
-        for name, declared in vars(base).items():
-            for message_type, deferred in getattr(declared, _MARKS, ()):
-                # By name: a subclass overrides a handler like any method.
-                function = getattr(cls, name)
-                handlers.pop(message_type, None)
-                deferring.pop(message_type, None)
-                (deferring if deferred else handlers)[message_type] = function
-    cls.handlers, cls.deferring_handlers = handlers, deferring
-
-
-_collect_handlers(LightActor)
 
 
 def stopped_by(ref: pykka.ActorRef[Any], error: BaseException) -> ActorDeadError:

@@ -104,6 +104,11 @@ class _Given(msgspec.Struct, forbid_unknown_fields=True):
     timestamp: datetime | None = None
 
 
+# Prepared on one OS thread, at import: a type that msgspec sees for the first time on
+# several at once crashes the interpreter (0.22).
+msgspec.msgpack.Decoder(_Given)
+
+
 def _interaction(session_id: str, given: Mapping[str, Any]) -> TrackInteraction:
     try:
         said = msgspec.convert(given, _Given)

@@ -21,17 +21,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-import msgspec
 from pykka import ActorDeadError
 
-from weft.storage.statistics import HISTOGRAM_BUCKETS, Histogram, HistogramSnapshot
+from weft.actors.turn_counter import SYSTEM_KIND, DispatcherStatistics, TurnCounter
+from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +43,6 @@ __all__ = [
     "DispatcherStatistics",
     "Mail",
     "Scheduler",
-    "Wakeup",
     "on_dispatcher",
     "running_turns",
 ]
@@ -54,9 +52,6 @@ _logger = logging.getLogger("weft.actors")
 Mail: TypeAlias = "tuple[Cell[Any], Any, Future[Any] | None, int]"
 """A posted message: cell, message, future or None, ``time.perf_counter_ns()`` of the
 posting."""
-
-SYSTEM_KIND: Final = "system"
-"""The kind under which turns of cells without a kind of their own are counted."""
 
 
 class Scheduler(Protocol):
@@ -79,99 +74,6 @@ class Scheduler(Protocol):
         """Post a message that overtakes user mail."""
 
 
-class DispatcherStatistics(msgspec.Struct, frozen=True):
-    """What a dispatcher has done so far.
-
-    Attributes:
-        turns: messages handled.
-        dead_letters: messages whose actor was gone.
-        queued: messages waiting now.
-        mailbox_wait: from the posting to the start of the turn, in ns, by actor kind.
-        turn_time: from the start to the end of the turn, in ns, by actor kind.
-    """
-
-    turns: int
-    dead_letters: int
-    queued: int
-    mailbox_wait: dict[str, HistogramSnapshot]
-    turn_time: dict[str, HistogramSnapshot]
-
-
-class _EventfdWakeup:
-    """Wakes one waiting OS thread, through an eventfd.
-
-    ``wake`` and ``wait`` give the GIL up around their system call, so that the woken
-    OS thread finds it free: 4.5 us a round trip, where a lock takes 11.3 us.
-
-    A wake-up is remembered until the next ``wait``; several become one. So ``wait``
-    may return early, and its caller looks at what it waits for in a loop.
-    """
-
-    __slots__ = ("__weakref__", "_fd", "_poll")
-
-    def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_CLOEXEC)
-        self._poll: select.poll | None = None
-
-    def wake(self, _cause: object = None) -> None:
-        """Let the waiting OS thread, or else the next ``wait``, return."""
-        os.eventfd_write(self._fd, 1)
-
-    def wait(self, timeout_s: float | None = None) -> None:
-        """Wait for a wake-up, or until the time is over.
-
-        Args:
-            timeout_s: seconds, resolution 1 ms; None waits for ever.
-        """
-        if timeout_s is None or self._is_readable(timeout_s):
-            os.eventfd_read(self._fd)
-
-    def _is_readable(self, timeout_s: float) -> bool:
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(self._fd, select.POLLIN)
-        return bool(self._poll.poll(max(0.0, timeout_s) * 1000))
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):
-            os.close(self._fd)
-
-
-class _PipeWakeup:
-    """Wakes one waiting OS thread, through a pipe: for systems without eventfd."""
-
-    __slots__ = ("__weakref__", "_poll", "_read_fd", "_write_fd")
-
-    def __init__(self) -> None:
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._write_fd, False)
-        self._poll = select.poll()
-        self._poll.register(self._read_fd, select.POLLIN)
-
-    def wake(self, _cause: object = None) -> None:
-        """Let the waiting OS thread, or else the next ``wait``, return."""
-        with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
-            os.write(self._write_fd, b"\0")
-
-    def wait(self, timeout_s: float | None = None) -> None:
-        """Wait for a wake-up, or until the time is over.
-
-        Args:
-            timeout_s: seconds, resolution 1 ms; None waits for ever.
-        """
-        timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
-        if self._poll.poll(timeout_ms):
-            os.read(self._read_fd, 4096)
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):
-            os.close(self._read_fd)
-            os.close(self._write_fd)
-
-
-Wakeup = _EventfdWakeup if hasattr(os, "eventfd") else _PipeWakeup
-
-
 class _Local(threading.local):
     runs_turns = False
 
@@ -192,30 +94,6 @@ def running_turns() -> Iterator[None]:
         yield
     finally:
         _local.runs_turns = before
-
-
-class _TurnCounter:
-    """The histograms of one kind of actor; only the dispatcher OS thread writes."""
-
-    __slots__ = ("mailbox_wait", "turn_time")
-
-    def __init__(self) -> None:
-        self.mailbox_wait = Histogram()
-        self.turn_time = Histogram()
-
-    def observe(self, wait_ns: int, turn_ns: int) -> None:
-        """Count one turn: two ``Histogram.observe`` in one call, 7 % of a hop."""
-        # Posted after the turn before it ended: it did not wait. max() costs 60 ns.
-        if wait_ns < 0:  # noqa: PLR1730
-            wait_ns = 0
-        bucket = wait_ns.bit_length()
-        histogram = self.mailbox_wait
-        histogram.counts[bucket if bucket < HISTOGRAM_BUCKETS else -1] += 1
-        histogram.total += wait_ns
-        bucket = turn_ns.bit_length()
-        histogram = self.turn_time
-        histogram.counts[bucket if bucket < HISTOGRAM_BUCKETS else -1] += 1
-        histogram.total += turn_ns
 
 
 class _Stopper:
@@ -256,8 +134,8 @@ class Dispatcher:
         self._stopped = False
         self._forked = False
         self._thread: threading.Thread | None = None
-        self._counters: dict[str, _TurnCounter] = {}
-        self._counter_by_class: dict[type, _TurnCounter] = {}
+        self._counters: dict[str, TurnCounter] = {}
+        self._counter_by_class: dict[type, TurnCounter] = {}
         self._users: list[None] = []
         # Deleting an attribute is atomic and fails the second time: whoever
         # succeeds is the one who starts, unregisters, stops.
@@ -471,9 +349,9 @@ class Dispatcher:
 
     # Numbers
 
-    def _counter_of(self, cell: Cell[Any]) -> _TurnCounter:
+    def _counter_of(self, cell: Cell[Any]) -> TurnCounter:
         kind = getattr(cell.actor_class, "kind", SYSTEM_KIND)
-        counter = self._counters.setdefault(kind, _TurnCounter())
+        counter = self._counters.setdefault(kind, TurnCounter())
         self._counter_by_class[cell.actor_class] = counter
         return counter
 

@@ -6,13 +6,14 @@ message exists. What fails here is the failure of the future that the call retur
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from weft.actors.future import Future
 from weft.actors.messages import Busy, Command, RunCommand, same
 from weft.storage import (
+    InvalidArgument,
     Operation,
     Session,
     SessionNotFound,
@@ -25,7 +26,17 @@ from weft.storage.check import CheckReport
 from weft.storage.ids import check_id
 from weft.storage.store import clock_us
 
-__all__ = ["Door", "House", "at_the_door", "find_session"]
+__all__ = [
+    "Door",
+    "House",
+    "at_the_door",
+    "check_limit",
+    "check_timeout",
+    "find_session",
+]
+
+TIMEOUT_S_MAX: Final = 1e9
+"""Beyond it the deadline would not fit the clock's 63 bits of nanoseconds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,6 +108,29 @@ def find_session(snapshot: Snapshot, session_id: str) -> Session:
             f"Session {session_id!r} does not exist.", session_id=session_id
         )
     return session
+
+
+def check_limit(value: object, what: str = "limit") -> int:
+    """Return a number of entries, or a place among them.
+
+    Raises:
+        InvalidArgument: not an integer from 0 to 2**63 - 1, where keys end.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63:
+        return value
+    raise InvalidArgument(f"{what} is an integer, 0 or more, not {value!r}.")
+
+
+def check_timeout(value: object) -> float:
+    """Return a timeout in seconds.
+
+    Raises:
+        InvalidArgument: not a number from 0 to 1e9, which is thirty years.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 <= value <= TIMEOUT_S_MAX:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise InvalidArgument(f"timeout_s is a number of seconds, not {value!r}.")
 
 
 class Door:

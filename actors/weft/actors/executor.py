@@ -11,7 +11,7 @@ steps never overlap; every step ends in one message to the run's thread.
 
 from collections.abc import Callable, Generator
 from inspect import isgenerator
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -20,11 +20,15 @@ from weft.actors.context import ExecutionContext
 from weft.actors.messages import Failed, Returned, Yielded
 from weft.actors.pool import Pool
 from weft.actors.workflow import Workflow
-from weft.storage import RunInterrupted, Store
-from weft.storage.operations import encode_value
+from weft.storage import InvalidArgument, RunInterrupted, Store
+from weft.storage.operations import Failure, encode_value
 from weft.storage.records import NIL, Run
 
-__all__ = ["Execution", "PoolExecutor", "WorkflowExecutor"]
+__all__ = ["Execution", "PoolExecutor", "WorkflowExecutor", "failure_of"]
+
+FAILURE_CHARACTERS_MAX: Final = 4096
+"""Of an error's words: a page of text says what was wrong; some errors quote their
+whole input, and this is stored with the run."""
 
 
 class WorkflowExecutor(Protocol):
@@ -98,7 +102,7 @@ class Execution:
             message = self._advance()
         except BaseException as error:  # noqa: BLE001 - SystemExit ends the run only
             run = self.run
-            message = Failed(run.run_id, run.attempt, error)
+            message = Failed(run.run_id, run.attempt, error, failure_of(error))
         self._cell.scheduler.post(self._cell, message)
 
     def _advance(self) -> Yielded | Returned:
@@ -107,7 +111,7 @@ class Execution:
             self._read_state()
             value = self._workflow.function(self.context, self.run.config)
             if not isgenerator(value):
-                encoded = encode_value(value, "the workflow's result")
+                encoded = _encode(value, "the workflow's result")
                 return self._returned(encoded, is_state=value is not None)
             self._generator = generator = cast("Generator[Any, None, Any]", value)
         return self._advance_generator(generator)
@@ -123,9 +127,9 @@ class Execution:
         except StopIteration as stop:
             if stop.value is None:
                 return self._returned(self._last, is_state=False)
-            encoded = encode_value(stop.value, "the workflow's result")
+            encoded = _encode(stop.value, "the workflow's result")
             return self._returned(encoded, is_state=False)
-        self._last = encode_value(value, "the yielded state")
+        self._last = _encode(value, "the yielded state")
         return Yielded(self.run.run_id, self.run.attempt, self._last)
 
     def _returned(self, encoded: msgspec.Raw, *, is_state: bool) -> Returned:
@@ -136,3 +140,35 @@ class Execution:
             state = snapshot.state(self.run.thread_id)
         if state is not None:
             self.context.state_raw = state.values_raw
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what is stored of an error: its type, and its words as far as it has any.
+
+    Args:
+        error: of user code; its ``__str__`` is user code, too.
+    """
+    try:
+        words = str(error)
+    except Exception as unprintable:  # noqa: BLE001 - the run has failed already
+        words = f"(no words: {type(unprintable).__name__} in __str__)"
+    words = words[:FAILURE_CHARACTERS_MAX].encode(errors="replace").decode()
+    return Failure(type(error).__name__, words)
+
+
+def _encode(value: Any, what: str) -> msgspec.Raw:
+    """Return a value as it is stored, if it can be read back.
+
+    Not every value that MessagePack can write can be read, such as a mapping whose
+    keys are mappings.
+
+    Raises:
+        InvalidArgument: it cannot be encoded, or not be read back.
+    """
+    encoded = encode_value(value, what)
+    try:
+        msgspec.msgpack.decode(encoded)
+    except (msgspec.DecodeError, RecursionError) as error:
+        words = f"{what} cannot be read back: {error}."
+        raise InvalidArgument(words, cause=error) from error
+    return encoded

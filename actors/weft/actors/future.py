@@ -1,22 +1,23 @@
 """The answer that comes later: a :class:`pykka.Future` without a lock.
 
-A future is a result slot and its waiters. OS threads wait on an eventfd, asyncio
-tasks are woken through a bridge that costs one ``call_soon_threadsafe`` per batch of
-replies, anything else leaves a callback.
+A future is a result slot and its waiters. OS threads wait on a wake-up, asyncio tasks
+are woken through a bridge, anything else leaves a callback.
 
 Guarantees:
     - Exactly one of several racing ``set``, ``fail`` and so on wins, on any OS thread.
     - Each waiter and each callback is called once.
-    - A timeout is a total one: for ``join``, for :func:`get_all`, and for a derived
-      future while another OS thread computes it.
+    - A timeout is a total one, also while another OS thread computes the result of a
+      derived future.
     - Nobody blocks the dispatcher or an asyncio loop: ``get`` of a pending future
       raises on the one, ``await`` suspends on the other.
-    - A failure that nobody retrieved is logged once and counted.
 
 How it works without a lock: under the GIL, deleting an attribute, ``dict.pop`` and
 ``dict.setdefault`` are atomic and tell whether they were the first. The outcome is
 stored before the waiters are looked at, and a waiter enters before it looks at the
 outcome, so one of the two sees the other.
+
+Failures that nobody retrieved are in :mod:`weft.actors.failure`, ``map`` and its like
+in :mod:`weft.actors.derived`, the way into a loop in :mod:`weft.actors.bridge`.
 """
 
 from __future__ import annotations
@@ -26,29 +27,28 @@ import functools
 import logging
 import os
 import sys
-import threading
 import time
-from collections import deque
 from queue import Full
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-import msgspec
 import pykka
 
-from weft.actors.dispatcher import Wakeup, on_dispatcher
+from weft.actors.bridge import bridge_of
+from weft.actors.derived import Derivable, Hook, countdown
+from weft.actors.dispatcher import on_dispatcher
+from weft.actors.failure import FutureFailure
+from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
-__all__ = ["Future", "FutureStatistics", "get_all", "statistics"]
+__all__ = ["Future"]
 
 _logger = logging.getLogger("weft.actors")
 
 T = TypeVar("T")
-J = TypeVar("J")
 M = TypeVar("M")
-R = TypeVar("R")
 
 
 class _Pending:
@@ -63,84 +63,9 @@ WAKEUPS_KEPT_MAX: Final = 64
 making one costs 3 us. More OS threads than this rarely wait at once."""
 
 _idle_wakeups: list[Any] = []
-_unretrieved_failures = 0
 
 
-class FutureStatistics(msgspec.Struct, frozen=True):
-    """What became of this process's futures.
-
-    Attributes:
-        unretrieved_failures: futures that failed and were dropped before anybody
-            asked them for their result.
-    """
-
-    unretrieved_failures: int
-
-
-def statistics() -> FutureStatistics:
-    """Return the numbers so far; callable from any OS thread."""
-    return FutureStatistics(_unretrieved_failures)
-
-
-class _Failure:
-    """The outcome of a future that failed.
-
-    Attributes:
-        exception: what ``get`` raises.
-        traceback: the traceback when the future failed; each ``get`` starts from it,
-            else it would grow with every one.
-        retrieved: whether somebody has seen it.
-    """
-
-    __slots__ = ("exception", "retrieved", "traceback")
-
-    def __init__(self, exception: BaseException) -> None:
-        self.exception = exception
-        self.traceback = exception.__traceback__
-        self.retrieved = False
-
-    def retrieve(self) -> BaseException:
-        """Return the exception, ready to be raised."""
-        self.retrieved = True
-        return self.exception.with_traceback(self.traceback)
-
-    def __del__(self) -> None:
-        if self.retrieved:
-            return
-        # No GIL switch falls between the load and the store of a global, so this
-        # counts exactly although any OS thread may collect garbage.
-        global _unretrieved_failures  # noqa: PLW0603
-        _unretrieved_failures += 1
-        _logger.error(
-            "A future failed and nobody retrieved the exception",
-            exc_info=(type(self.exception), self.exception, self.traceback),
-        )
-
-
-class _Hook:
-    """How a future without a result of its own gets one: a function of the timeout.
-
-    Attributes:
-        function: what ``get`` runs, with the seconds that are left, or None.
-        sources: the futures it reads, for those who may not block; None if only
-            running it can tell.
-        attempts: at most one entry, the attempt that runs now. Who loses the
-            ``setdefault`` waits for that attempt instead of running a second one.
-    """
-
-    __slots__ = ("attempts", "function", "sources")
-
-    def __init__(
-        self,
-        function: Callable[[float | None], Any],
-        sources: tuple[pykka.Future[Any], ...] | None = None,
-    ) -> None:
-        self.function = function
-        self.sources = sources
-        self.attempts: dict[None, Future[None]] = {}
-
-
-class Future(pykka.Future[T]):
+class Future(Derivable[T]):
     """A handle to a value that is available now or later.
 
     ``get`` it from any OS thread, ``await`` it in asyncio.
@@ -158,7 +83,7 @@ class Future(pykka.Future[T]):
         self._outcome: Any = _PENDING
         self._unclaimed = None  # deleted by whoever settles the future
         self._waiters: dict[object, Callable[[Future[T]], object]] = {}
-        self._hook: _Hook | None = None
+        self._hook: Hook | None = None
 
     @classmethod
     def completed(cls, value: T) -> Future[T]:
@@ -177,7 +102,7 @@ class Future(pykka.Future[T]):
     def __repr__(self) -> str:
         outcome = self._outcome
         state = "pending" if outcome is _PENDING else "done"
-        if type(outcome) is _Failure:
+        if type(outcome) is FutureFailure:
             state = f"failed: {outcome.exception!r}"
         return f"<weft.actors.Future {state}>"
 
@@ -214,7 +139,7 @@ class Future(pykka.Future[T]):
             del self._unclaimed
         except AttributeError:
             return False
-        self._outcome = _Failure(exception)
+        self._outcome = FutureFailure(exception)
         if self._waiters:
             self._call_waiters()
         return True
@@ -281,9 +206,9 @@ class Future(pykka.Future[T]):
         Raises:
             queue.Full: the future is settled already.
         """
-        self._set_hook(_Hook(func))
+        self._set_hook(Hook(func))
 
-    def _set_hook(self, hook: _Hook) -> None:
+    def _set_hook(self, hook: Hook) -> None:
         try:
             del self._unclaimed
         except AttributeError:
@@ -317,7 +242,7 @@ class Future(pykka.Future[T]):
         if outcome is _PENDING:
             self._wait(timeout)
             outcome = self._outcome
-        if type(outcome) is _Failure:
+        if type(outcome) is FutureFailure:
             try:
                 raise outcome.retrieve()
             finally:
@@ -367,14 +292,14 @@ class Future(pykka.Future[T]):
                 raise pykka.Timeout(f"{timeout_s} seconds")
             wakeup.wait(left_s)
 
-    def _run_hook(self, hook: _Hook, timeout_s: float | None) -> None:
-        remaining_s = _countdown(timeout_s)
+    def _run_hook(self, hook: Hook, timeout_s: float | None) -> None:
+        remaining_s = countdown(timeout_s)
         while self._outcome is _PENDING:
             running = self._attempt(hook, remaining_s())
             if running is not None:
                 running.get(timeout=remaining_s())
 
-    def _attempt(self, hook: _Hook, timeout_s: float | None) -> Future[None] | None:
+    def _attempt(self, hook: Hook, timeout_s: float | None) -> Future[None] | None:
         """Run the hook; or, if it runs already, return that attempt."""
         attempt: Future[None] = Future()
         running = hook.attempts.setdefault(None, attempt)
@@ -430,58 +355,13 @@ class Future(pykka.Future[T]):
     __iter__ = __await__
 
     def _await_outcome(self) -> Generator[Any, None, None]:
-        bridge = _bridge_of(asyncio.get_running_loop())
+        bridge = bridge_of(asyncio.get_running_loop())
         waiter = bridge.loop.create_future()
         self._add_waiter(waiter, functools.partial(bridge.reply, waiter))
         try:
             yield from waiter
         finally:
             self._waiters.pop(waiter, None)
-
-    # Deriving
-
-    def map(self, func: Callable[[T], M]) -> Future[M]:
-        """Return a future of the function's result; Pykka's contract.
-
-        Args:
-            func: called once with the value, on the OS thread that gets the result
-                first.
-        """
-        return self._derive(lambda timeout: func(self.get(timeout=timeout)))
-
-    def filter(  # type: ignore[override]  # a list, where Pykka says iterable
-        self: Future[Any], func: Callable[[J], bool]
-    ) -> Future[list[J]]:
-        """Return a future of the items that pass; Pykka's contract.
-
-        Args:
-            func: tells whether an item stays.
-        """
-        return self._derive(
-            lambda timeout: list(filter(func, self.get(timeout=timeout)))
-        )
-
-    def reduce(self: Future[Any], func: Callable[[R, J], R], *args: R) -> Future[R]:
-        """Return a future of the items folded into one; Pykka's contract.
-
-        Args:
-            func: folds the result so far and an item.
-            *args: the initial value, if there is one.
-        """
-        return self._derive(
-            lambda timeout: functools.reduce(func, self.get(timeout=timeout), *args)
-        )
-
-    def join(  # type: ignore[override]
-        self: Future[Any], *futures: pykka.Future[Any]
-    ) -> Future[list[Any]]:
-        """Return a future of a list of results; Pykka's contract.
-
-        Args:
-            *futures: the others. One timeout holds for all of them together.
-        """
-        sources = (self, *futures)
-        return self._derive(lambda timeout: get_all(sources, timeout=timeout), sources)
 
     def _derive(
         self,
@@ -490,41 +370,13 @@ class Future(pykka.Future[T]):
     ) -> Future[M]:
         future: Future[M] = Future()
         future.op_id = self.op_id
-        future._set_hook(_Hook(function, sources or (self,)))
+        future._set_hook(Hook(function, sources or (self,)))
         return future
-
-
-def get_all(
-    futures: Iterable[pykka.Future[T]], *, timeout: float | None = None
-) -> list[T]:
-    """Wait for several futures.
-
-    Args:
-        futures: whose results are wanted.
-        timeout: seconds in all, not for each; None waits for ever.
-
-    Returns:
-        The results, in order.
-
-    Raises:
-        pykka.Timeout: the time is over.
-        Exception: the first failure, in order.
-    """
-    remaining_s = _countdown(timeout)
-    return [future.get(timeout=remaining_s()) for future in futures]
 
 
 def _settled() -> Full:
     """The error stock Pykka raises; callers catch this type."""
     return Full("The future has its result already. A future is set once.")
-
-
-def _countdown(timeout_s: float | None) -> Callable[[], float | None]:
-    """Return a function that tells how much of the time is left, in seconds."""
-    if timeout_s is None:
-        return lambda: None
-    deadline_s = time.monotonic() + timeout_s
-    return lambda: max(0.0, deadline_s - time.monotonic())
 
 
 def _await_any(future: pykka.Future[Any]) -> Generator[Any, None, None]:
@@ -540,53 +392,6 @@ def _take_wakeup() -> Any:
         return _idle_wakeups.pop()
     except IndexError:
         return Wakeup()
-
-
-class _Bridge:
-    """Takes replies from other OS threads into one asyncio loop, in batches."""
-
-    __slots__ = ("_armed", "_replies", "loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._replies: deque[asyncio.Future[None]] = deque()
-        self._armed = False
-
-    def reply(self, waiter: asyncio.Future[None], _future: Future[Any]) -> None:
-        """Wake a waiter of the loop; called on the OS thread that sets."""
-        self._replies.append(waiter)
-        if self._armed:  # the drain to come sees it: it disarms before it looks
-            return
-        self._armed = True
-        try:
-            self.loop.call_soon_threadsafe(self._drain)
-        except RuntimeError:  # the loop is closed: nobody waits there any more
-            self._armed = False
-            self._replies.clear()
-
-    def _drain(self) -> None:
-        self._armed = False
-        replies = self._replies
-        while replies:
-            waiter = replies.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-
-
-class _Local(threading.local):
-    bridge: _Bridge | None = None
-
-
-_local = _Local()
-
-
-def _bridge_of(loop: asyncio.AbstractEventLoop) -> _Bridge:
-    """The bridge of the loop that runs on this OS thread."""
-    # By OS thread, not by an attribute of the loop: uvloop's loops take none.
-    bridge = _local.bridge
-    if bridge is None or bridge.loop is not loop:
-        bridge = _local.bridge = _Bridge(loop)
-    return bridge
 
 
 # A forked child shares the parent's eventfds: a wake-up would go astray.

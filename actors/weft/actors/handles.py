@@ -8,8 +8,9 @@ stays right when the thread moves. All methods return futures and take ``op_id``
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from weft.actors.door import at_the_door
 from weft.actors.future import Future
-from weft.actors.spec import ThreadSpec
+from weft.actors.spec import new_thread
 from weft.actors.stream import Stream
 from weft.storage import Session, State, Thread
 
@@ -65,6 +66,7 @@ class SessionHandle:
         """Return the records of the session's live threads, ordered by name."""
         return self._runtime.coordinator.list_threads(self.session_id)
 
+    @at_the_door
     def create_thread(
         self,
         name: str,
@@ -100,7 +102,7 @@ class SessionHandle:
 
         return runtime.coordinator.create_threads(
             self.session_id,
-            [ThreadSpec(name, workflow, config or {}, metadata or {}, thread_id)],
+            (new_thread(name, workflow, config, metadata, thread_id),),
             handle,
             create_session=True,
             op_id=op_id,

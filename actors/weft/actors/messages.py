@@ -4,14 +4,16 @@ Each type has one reader's sentence; who sends it to whom is in its docstring. T
 sequences they form are in ``actors/README.md``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from weft.actors.cell import Cell
 from weft.actors.future import Future
 from weft.actors.stream import Stream
 from weft.storage import Operation, Outcome, Submission, Thread
+from weft.storage.operations import Failure
 from weft.storage.records import Run
 from weft.storage.rules import Event
 
@@ -115,9 +117,16 @@ class CancelRun(msgspec.Struct):
 
 
 class Routed(msgspec.Struct):
-    """Mail for a session that is not resident, or for a thread's owner; to the root."""
+    """Mail for a session that is not resident, or for a thread's owner; to the root.
 
-    message: "Command | RunCommand"
+    Attributes:
+        message: a client's command, or the answer to a start that the sender cannot
+            hand on.
+        session_id: the session.
+        thread_id: or the thread.
+    """
+
+    message: "Command | RunCommand | Settled"
     session_id: str | None = None
     thread_id: str | None = None
 
@@ -137,7 +146,7 @@ class Feed(msgspec.Struct):
     """
 
     seq: int
-    events: list[Event]
+    events: Sequence[Event]
 
 
 class Settled(msgspec.Struct):
@@ -159,9 +168,17 @@ class Retry(msgspec.Struct):
 
 
 class ThreadChanged(msgspec.Struct):
-    """A thread's record as it is now; from its session."""
+    """A thread's record as it is now; from its session, ahead of other mail.
+
+    In a turn that comes before it the thread would write under the ``rev`` it had.
+
+    Attributes:
+        thread: the record.
+        parent: the session that owns it.
+    """
 
     thread: Thread
+    parent: Cell[Any]
 
 
 class Resume(msgspec.Struct):
@@ -176,15 +193,17 @@ class Hold(msgspec.Struct):
 
     Attributes:
         command: the session's command that waits for it.
+        session: who asks; the thread may have another parent by the time it answers.
         cancel: ask the run in progress to stop.
     """
 
     command: Command
+    session: Cell[Any]
     cancel: bool
 
 
 class Held(msgspec.Struct):
-    """No run is in progress, and none will begin; from a thread to its session."""
+    """No run is in progress, and none will begin; from a thread to who asked."""
 
     command: Command
 
@@ -194,7 +213,7 @@ class Unhold(msgspec.Struct):
 
 
 class Release(msgspec.Struct):
-    """The thread was removed: stop, answer whoever waits; to a thread."""
+    """The thread was removed: answer whoever waits or asks later; to a thread."""
 
     error: Exception
 
@@ -221,11 +240,17 @@ class Returned(msgspec.Struct):
 
 
 class Failed(msgspec.Struct):
-    """A run raised; from the executor to its thread."""
+    """A run raised; from the executor to its thread.
+
+    Attributes:
+        failure: what is stored of the error; its words are user code's, so they are
+            asked for where user code runs.
+    """
 
     run_id: str
     attempt: int
     error: BaseException
+    failure: Failure
 
 
 class Recover(msgspec.Struct):

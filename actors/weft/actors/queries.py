@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from weft.actors.door import Door, at_the_door, find_session
+from weft.actors.door import Door, at_the_door, check_limit, find_session
 from weft.actors.future import Future
 from weft.storage import (
     Association,
@@ -25,6 +25,7 @@ from weft.storage import (
 )
 from weft.storage.check import Inconsistency
 from weft.storage.ids import check_id
+from weft.storage.operations import encode_mapping
 
 __all__ = ["LIST_LIMIT", "Queries"]
 
@@ -63,7 +64,12 @@ class Queries(Door):
             limit: how many at the most.
             cursor: the last session id of the page before; without ``sort`` only.
         """
+        encode_mapping(filter, "filter")
+        check_limit(limit)
         wanted = dict(filter or {})
+        encode_mapping(wanted.get("metadata"), "filter of metadata")
+        if cursor is not None:
+            check_id(cursor, "cursor")
         unknown = set(wanted) - {"status", "user_id", "metadata"}
         if unknown:
             raise InvalidArgument(f"Sessions cannot be filtered by {sorted(unknown)}.")
@@ -75,7 +81,7 @@ class Queries(Door):
             )
         if cursor is not None:
             raise InvalidArgument("A cursor goes with the store's own order, not sort.")
-        field = sort.removeprefix("-")
+        field = str(sort).removeprefix("-")
         if field not in _SORT_FIELDS:
             raise InvalidArgument(f"Sessions cannot be sorted by {field!r}.")
 
@@ -123,6 +129,7 @@ class Queries(Door):
 
         return self._read(find)
 
+    @at_the_door
     def thread_history(
         self, thread_id: str, *, limit: int = LIST_LIMIT, before: int | None = None
     ) -> Future[list[State]]:
@@ -136,6 +143,9 @@ class Queries(Door):
         Raises:
             ThreadNotFound: there is no such thread.
         """
+        check_limit(limit)
+        if before is not None:
+            check_limit(before, "before")
 
         def find(snapshot: Snapshot) -> list[State]:
             _thread(snapshot, thread_id)
@@ -145,8 +155,9 @@ class Queries(Door):
 
     def get_run(self, run_id: str) -> Future[Run | None]:
         """Return a run, None if there is none of this id."""
-        return self._read(lambda snapshot: snapshot.run(run_id))
+        return self._read(lambda snapshot: snapshot.run(check_id(run_id, "run id")))
 
+    @at_the_door
     def list_runs(
         self, thread_id: str, *, limit: int = LIST_LIMIT
     ) -> Future[list[Run]]:
@@ -155,6 +166,7 @@ class Queries(Door):
         Raises:
             ThreadNotFound: there is no such thread.
         """
+        check_limit(limit)
 
         def find(snapshot: Snapshot) -> list[Run]:
             _thread(snapshot, thread_id)
@@ -162,6 +174,7 @@ class Queries(Door):
 
         return self._read(find)
 
+    @at_the_door
     def list_interactions(
         self, session_id: str, *, limit: int | None = None
     ) -> Future[list[Interaction]]:
@@ -170,6 +183,8 @@ class Queries(Door):
         Raises:
             SessionNotFound: there is no such session.
         """
+        if limit is not None:
+            check_limit(limit)
 
         def find(snapshot: Snapshot) -> list[Interaction]:
             find_session(snapshot, session_id)
@@ -177,38 +192,45 @@ class Queries(Door):
 
         return self._read(find)
 
+    @at_the_door
     def list_associations(
         self, session_id: str, *, active_only: bool = True
     ) -> Future[list[Association]]:
         """Return a session's rows: its threads, and with it those it gave away."""
+        check_id(session_id, "session id")
         return self._read(
             lambda snapshot: list(
                 snapshot.associations(session_id, active_only=active_only)
             )
         )
 
+    @at_the_door
     def list_associations_by_thread(self, thread_id: str) -> Future[list[Association]]:
         """Return a thread's rows with all its owners, past ones too."""
+        check_id(thread_id, "thread id")
         return self._read(
             lambda snapshot: list(snapshot.associations_by_thread(thread_id))
         )
 
+    @at_the_door
     def get_association(
         self, session_id: str, thread_id: str
     ) -> Future[Association | None]:
         """Return the row of a session and a thread, None if they never met."""
+        check_id(session_id, "session id")
+        check_id(thread_id, "thread id")
         return self._read(lambda snapshot: snapshot.association(session_id, thread_id))
 
     def association_exists(self, session_id: str, thread_id: str) -> Future[bool]:
         """Return whether the session owns the thread, or once did."""
-        return self._read(
-            lambda snapshot: snapshot.association(session_id, thread_id) is not None
-        )
+        found = self.get_association(session_id, thread_id)
+        return found.map(lambda row: row is not None)
 
     def get_operation(self, op_id: str) -> Future[OperationRecord | None]:
         """Return the log's entry of an idempotency key, None if there is none."""
-        return self._read(lambda snapshot: snapshot.operation(op_id))
+        return self._read(lambda snapshot: snapshot.operation(check_id(op_id, "op id")))
 
+    @at_the_door
     def list_operations(
         self,
         after_seq: int = 0,
@@ -224,6 +246,12 @@ class Queries(Door):
             thread_id: only what concerned this thread.
             limit: how many at the most.
         """
+        check_limit(after_seq, "after_seq")
+        check_limit(limit)
+        if session_id is not None:
+            check_id(session_id, "session id")
+        if thread_id is not None:
+            check_id(thread_id, "thread id")
 
         def find(snapshot: Snapshot) -> list[OperationRecord]:
             found = (

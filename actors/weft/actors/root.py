@@ -16,15 +16,18 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from weft.actors.cell import Cell, ChildFailed, LightActor, handles
+from weft.actors.cell import Cell, ChildFailed
 from weft.actors.dispatcher import Mail
+from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
     Command,
     Drain,
     Feed,
+    Held,
     Ping,
     Publication,
     Recover,
+    Release,
     Resume,
     Routed,
     RunCommand,
@@ -38,6 +41,7 @@ from weft.storage import (
     SessionThreadException,
     StartRun,
     Submission,
+    ThreadNotFound,
 )
 from weft.storage.rules import Event
 from weft.storage.store import clock_us
@@ -72,7 +76,11 @@ class Root(LightActor):
             actor = SessionActor(self._services, session_id)
             cell = self._services.sessions[session_id] = actor.actor_ref
             cell.parent = self.actor_ref
-            actor.activate()
+            try:
+                actor.activate()
+            except BaseException:
+                actor.retire()
+                raise
         return cell
 
     @handles(Routed)
@@ -81,10 +89,12 @@ class Root(LightActor):
         session_id = routed.session_id
         if session_id is None and routed.thread_id is not None:
             session_id = self._owner(routed.thread_id)
-        if session_id is None:
-            self._submit_unowned(message)
-        else:
+        if session_id is not None:
             self._services.scheduler.post(self.session(session_id), message)
+        elif isinstance(message, Settled):
+            _fail_gone(message)
+        else:
+            self._submit_unowned(message)
 
     def _owner(self, thread_id: str) -> str | None:
         cell = self._services.threads.get(thread_id)
@@ -118,9 +128,8 @@ class Root(LightActor):
     def _settled(self, message: Settled) -> None:
         command, outcome = message.request, message.outcome
         if isinstance(command, RunCommand) and outcome.error is None:
-            # A repeated start whose thread is live after all: its actor answers.
-            routed = Routed(command, thread_id=outcome.result.thread_id)
-            self.actor_ref.scheduler.post(self.actor_ref, routed)
+            # A repeated start: its thread's actor answers, if it lives after all.
+            self._route(Routed(message, thread_id=outcome.result.thread_id))
         else:
             _answer(command, outcome)
 
@@ -129,12 +138,23 @@ class Root(LightActor):
         mail: list[Mail] = []
         now_ns = time.perf_counter_ns()
         for submission, outcome in publication.pairs:
-            if outcome.seq is not None and outcome.events:
-                self._feed(outcome.seq, outcome.events, mail, now_ns)
+            if outcome.events:
+                self._tell(outcome, mail, now_ns)
             if submission.sender is not None:
                 cell, request = submission.sender
                 mail.append((cell, Settled(request, outcome), None, now_ns))
         self._services.scheduler.post_many(mail)
+
+    def _tell(self, outcome: Outcome, mail: list[Mail], now_ns: int) -> None:
+        seq, events = outcome.seq or 0, outcome.events
+        if len(events) == 1 and events[0].change != "released":  # nearly always
+            cell = self._services.sessions.get(events[0].session_id)
+            if cell is not None:
+                mail.append((cell, Feed(seq, events), None, now_ns))
+                return
+        removed = self._strike_off_removed(events)
+        self._feed(seq, events, mail, now_ns)
+        mail += [(cell, told, None, now_ns) for cell, told in removed]
 
     def _feed(
         self, seq: int, events: Sequence[Event], mail: list[Mail], now_ns: int
@@ -148,6 +168,28 @@ class Root(LightActor):
                 cell = self.session(session_id)
             if cell is not None:
                 mail.append((cell, Feed(seq, told), None, now_ns))
+
+    def _strike_off_removed(
+        self, events: Sequence[Event]
+    ) -> list[tuple[Cell[Any], Release]]:
+        """Take the actors of removed threads out; return them, and their last word.
+
+        Not the sessions do it: one that wakes up in the middle of a batch would take
+        the actor of a thread's former life for that of its next.
+        """
+        found = []
+        for event in events:
+            if event.change == "released" and event.counterpart is None:
+                thread_id = event.thread.thread_id if event.thread else ""
+                cell = self._services.threads.pop(thread_id, None)
+                if cell is not None:
+                    error = ThreadNotFound(
+                        f"Thread {thread_id!r} was removed.",
+                        session_id=event.session_id,
+                        thread_id=thread_id,
+                    )
+                    found.append((cell, Release(error)))
+        return found
 
     def _brings_a_live_thread(self, events: Sequence[Event]) -> bool:
         threads = self._services.threads
@@ -168,7 +210,8 @@ class Root(LightActor):
         for run, thread in found:
             if run is not None and thread is not None and thread.run_id == run.run_id:
                 cell = self.session(thread.session_id)
-                self._services.scheduler.post(cell, Resume(run, thread))
+                # Ahead of clients' mail: the thread is busy with this run.
+                self._services.scheduler.post_system(cell, Resume(run, thread))
 
     @handles(Drain)
     def _drain(self, message: Drain) -> None:
@@ -198,10 +241,37 @@ class Root(LightActor):
         self._services.restarts += 1
         failed = message.message
         request: Any = failed.request if isinstance(failed, Settled) else failed
+        if isinstance(failed, Held):
+            request = failed.command
         if isinstance(request, Command | RunCommand):
             request.future.try_fail(message.exception)
         if message.cell.actor is not None:
-            message.cell.actor.activate()
+            message.cell.actor.recover(request)
+
+    def handle_failure(self, exception: BaseException, message: Any) -> None:
+        """Answer whoever the message was about: nobody else would."""
+        super().handle_failure(exception, message)
+        if isinstance(message, Routed):
+            request = message.message
+            if isinstance(request, Settled):
+                request = request.request
+            request.future.try_fail(exception)
+        elif isinstance(message, Publication):
+            for submission, outcome in message.pairs:
+                if submission.sender is not None:
+                    cell, request = submission.sender
+                    self._services.scheduler.post(cell, Settled(request, outcome))
+
+
+def _fail_gone(message: Settled) -> None:
+    command, run = message.request, message.outcome.result
+    command.fail(
+        ThreadNotFound(
+            f"Thread {run.thread_id!r} has gone since run {run.run_id} began.",
+            thread_id=run.thread_id,
+            op_id=command.op_id,
+        )
+    )
 
 
 def _answer(command: Command | RunCommand, outcome: Outcome) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from weft.actors.door import Door
+from weft.actors.door import Door, at_the_door
 from weft.actors.future import Future
 from weft.actors.messages import RunCommand
 from weft.actors.stream import STREAM_ITEMS_MAX, Stream
@@ -136,13 +136,14 @@ class Runs(Door):
             timeout_s=timeout_s,
         )
 
+    @at_the_door
     def cancel_run(self, run_id: str) -> Future[bool]:
         """Ask a run to stop at its next yield, or when its code looks.
 
         Returns:
             whether it was in progress here.
         """
-        return self._house.cancel(run_id)
+        return self._house.cancel(check_id(run_id, "run id"))
 
 
 def _too_slow() -> Overloaded:

@@ -22,6 +22,7 @@ import pykka
 
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher, DispatcherStatistics
+from weft.actors.door import check_timeout
 from weft.actors.executor import PoolExecutor, WorkflowExecutor
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
@@ -100,7 +101,9 @@ class Runtime:
         switch_interval_s: float | None = None,
     ) -> None:
         self.store = store
+        self._pid = os.getpid()
         self._closed = False
+        self._settling = False
         self._dispatcher = Dispatcher.shared()
         self._timers = Timers()
         self._writer = Writer(store, self._publish)
@@ -117,9 +120,7 @@ class Runtime:
         self._checks = CheckStatistics()
         self._last_report: CheckReport | None = None
         self.coordinator = Coordinator(self)
-        self._switch_interval_s = sys.getswitchinterval()
-        if switch_interval_s is not None:
-            sys.setswitchinterval(switch_interval_s)
+        self._switch_intervals_s = _switch(switch_interval_s)
         self._timers.start()
         self._writer.start()
         self._dispatcher.post(self._root, Recover())
@@ -158,6 +159,8 @@ class Runtime:
         if (path is None) == (store is None):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
+        if switch_interval_s is not None:
+            _check_interval(switch_interval_s)
         opened = store if store is not None else LmdbStore(path or "")
         return cls(
             opened,
@@ -235,8 +238,8 @@ class Runtime:
 
     @property
     def closed(self) -> bool:
-        """Whether the runtime accepts nothing any more."""
-        return self._closed
+        """Whether the runtime accepts nothing any more; so it is in a forked child."""
+        return self._closed or os.getpid() != self._pid
 
     # Mail, for handles and coordinator
 
@@ -259,16 +262,22 @@ class Runtime:
         future = message.future
         op_id = _op_id(message)
         future.op_id = op_id
-        if self._closed:
+        if self.closed:
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
             return future
         if timeout_s is not None:
-            self._set_deadline(message, timeout_s)
+            try:
+                self._set_deadline(message, check_timeout(timeout_s))
+            except InvalidArgument as error:
+                future.try_fail(error)
+                return future
         cell = None if session_id is None else self._services.sessions.get(session_id)
         if cell is not None:
             self._dispatcher.post(cell, message)
         else:
             self._dispatcher.post(self._root, Routed(message, session_id, thread_id))
+        if self._settling:  # it came too late to be sure that a turn sees it
+            future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
         return future
 
     def cancel(self, run_id: str) -> Future[bool]:
@@ -304,7 +313,7 @@ class Runtime:
         Args:
             timeout_s: how long to wait for runs, in seconds.
         """
-        if self._closed:
+        if self.closed:
             return
         self._closed = True
         drained: Future[None] = Future()
@@ -316,11 +325,13 @@ class Runtime:
             self._interrupt()
         self._executor.close(max(0.0, deadline - time.monotonic()))
         self._writer.close()
+        self._settling = True
         self._settle()
         self._timers.stop(1.0)
         self._dispatcher.release()
         self.store.close()
-        sys.setswitchinterval(self._switch_interval_s)
+        if sys.getswitchinterval() == self._switch_intervals_s[1]:
+            sys.setswitchinterval(self._switch_intervals_s[0])
 
     def _interrupt(self) -> None:
         """Answer the callers of runs that are out of time."""
@@ -348,6 +359,22 @@ class Runtime:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _check_interval(interval_s: object) -> None:
+    if not isinstance(interval_s, int | float) or not 0 < interval_s <= 1:
+        raise InvalidArgument(
+            f"switch_interval_s is a number above 0, at most 1, not {interval_s!r}."
+        )
+
+
+def _switch(interval_s: float | None) -> tuple[float, float | None]:
+    """Set the switch interval; return what it was and, if it was set, what it is."""
+    before_s = sys.getswitchinterval()
+    if interval_s is None:
+        return before_s, None
+    sys.setswitchinterval(interval_s)
+    return before_s, sys.getswitchinterval()
 
 
 def _op_id(message: Command | RunCommand) -> str:

@@ -17,16 +17,16 @@ Guarantees:
 """
 
 import logging
-from collections import deque
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
-from weft.actors.cell import Cell, ChildFailed, LightActor, handles
+from weft.actors.cell import Cell, ChildFailed
+from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
     Command,
     Feed,
     Held,
     Hold,
-    Release,
     Resume,
     Routed,
     RunCommand,
@@ -35,15 +35,16 @@ from weft.actors.messages import (
     Unhold,
 )
 from weft.actors.services import Services
+from weft.actors.stash import Stash
 from weft.actors.thread import ThreadActor
 from weft.storage import (
     Outcome,
+    Overloaded,
     Session,
     SessionThreadException,
     StartRun,
     Submission,
     Thread,
-    ThreadNotFound,
     WorkflowExecutionError,
 )
 from weft.storage.rules import Event
@@ -71,7 +72,7 @@ class SessionActor(LightActor):
         self._session: Session | None = None
         self._names: dict[str, str] = {}
         self._watermark = 0
-        self._in_flight: dict[str, deque[Command | RunCommand]] = {}
+        self._stash = Stash()
         self._children: dict[str, Cell[ThreadActor]] = {}
         self._retired = False
 
@@ -97,7 +98,7 @@ class SessionActor(LightActor):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is in flight and no child is resident."""
-        return not (self._in_flight or self._children)
+        return not (self._stash or self._children)
 
     # Commands
 
@@ -105,20 +106,22 @@ class SessionActor(LightActor):
     def _command(self, command: Command) -> None:
         if self._forwarded(command):
             return
-        keys = [self._names.get(name, _name_key(name)) for name in command.names]
-        keys = list(dict.fromkeys([*keys, *command.thread_ids]))
-        for key in keys:
-            if key in self._in_flight:
-                self._in_flight[key].append(command)
+        names = self._names
+        keys = {names.get(name) or _name_key(name): None for name in command.names}
+        keys.update(dict.fromkeys(command.thread_ids))
+        try:
+            if not self._stash.take(keys, command):
                 return
+        except Overloaded as error:
+            command.future.try_fail(error)
+            return
         command.keys = tuple(keys)
-        for key in keys:
-            self._in_flight[key] = deque()
         child = self._child_to_wait_for(command)
         if child is None:
             self._submit(command)
         else:
-            hold = Hold(command, cancel=command.if_running == "cancel")
+            cancel = command.if_running == "cancel"
+            hold = Hold(command, self.actor_ref, cancel)
             self._services.scheduler.post(child, hold)
 
     def _child_to_wait_for(self, command: Command) -> Cell[ThreadActor] | None:
@@ -149,12 +152,15 @@ class SessionActor(LightActor):
         thread_id = command.thread_id
         if thread_id is None and name is not None:
             thread_id = self._names.get(name)
+            if _name_key(name) in self._stash:  # it is being created
+                self._let_wait(_name_key(name), command)
+                return
         if thread_id is None:
             self._submit_run(command)
             return
-        if thread_id in self._in_flight:
+        if thread_id in self._stash:
             command.thread_id, command.session_id = thread_id, None
-            self._in_flight[thread_id].append(command)
+            self._let_wait(thread_id, command)
             return
         child = self._child(thread_id)
         if child is not None:
@@ -164,6 +170,12 @@ class SessionActor(LightActor):
             self._services.scheduler.post(self._services.root, routed)
         else:
             self._submit_run(command)
+
+    def _let_wait(self, key: str, command: RunCommand) -> None:
+        try:
+            self._stash.wait(key, command)
+        except Overloaded as error:
+            command.fail(error)
 
     def _submit_run(self, command: RunCommand) -> None:
         """Let the writer say what is wrong with a run that has no thread here."""
@@ -208,32 +220,32 @@ class SessionActor(LightActor):
             command.future.try_set(command.answer(outcome.result))
         if command.keys:
             self._release_keys(command, outcome)
-        if self._session is None and self.is_idle:
-            self.retire()
+        self._retire_if_nobody()
 
     def _release_keys(self, command: Command, outcome: Outcome) -> None:
-        owners = _new_owners(outcome)
         for key in command.keys:
-            stash = self._in_flight.pop(key)
-            owner = owners.get(key)
-            if owner is not None and owner != self._session_id:
-                self._forward(stash, owner)
-            else:
-                self._handle_again(stash)
-            if (
-                command.if_running in {"wait", "cancel"}
-                and key in self._services.threads
-            ):
-                cell = self._services.threads[key]
-                self._services.scheduler.post(cell, Unhold())
+            waiting = self._stash.release(key)
+            if waiting:
+                owner = _new_owner(outcome, key)
+                if owner is not None and owner != self._session_id:
+                    self._forward(waiting, owner)
+                else:
+                    self._handle_again(waiting)
+            if command.if_running in {"wait", "cancel"}:
+                self._unhold(key)
 
-    def _forward(self, stash: deque[Command | RunCommand], owner: str) -> None:
+    def _unhold(self, thread_id: str) -> None:
+        cell = self._services.threads.get(thread_id)
+        if cell is not None:
+            self._services.scheduler.post(cell, Unhold())
+
+    def _forward(self, waiting: Iterable[Command | RunCommand], owner: str) -> None:
         root = self._services.root
-        for command in stash:
+        for command in waiting:
             self._services.scheduler.post(root, Routed(command, session_id=owner))
 
-    def _handle_again(self, stash: deque[Command | RunCommand]) -> None:
-        for command in stash:
+    def _handle_again(self, waiting: Iterable[Command | RunCommand]) -> None:
+        for command in waiting:
             if isinstance(command, Command):
                 self._command(command)
             else:
@@ -243,19 +255,15 @@ class SessionActor(LightActor):
         command: RunCommand = message.request
         if message.outcome.error is not None:
             command.fail(message.outcome.error)
+            self._retire_if_nobody()
             return
-        run = message.outcome.result
-        child = self._services.threads.get(run.thread_id) or self._child(run.thread_id)
-        if child is None:
-            command.fail(
-                ThreadNotFound(
-                    f"Thread {run.thread_id!r} has gone since run {run.run_id} began.",
-                    thread_id=run.thread_id,
-                    op_id=command.op_id,
-                )
-            )
-        else:
+        thread_id = message.outcome.result.thread_id
+        child = self._services.threads.get(thread_id) or self._child(thread_id)
+        if child is not None:
             self._services.scheduler.post(child, message)
+        else:  # another session owns it by now
+            routed = Routed(message, thread_id=thread_id)
+            self._services.scheduler.post(self._services.root, routed)
 
     # The view
 
@@ -287,15 +295,7 @@ class SessionActor(LightActor):
         thread = _thread_of(event)
         if self._names.get(thread.thread_name) == thread.thread_id:
             del self._names[thread.thread_name]
-        child = self._children.pop(thread.thread_id, None)
-        if child is not None and event.counterpart is None:
-            self._services.threads.pop(thread.thread_id, None)
-            error = ThreadNotFound(
-                f"Thread {thread.thread_id!r} was removed.",
-                session_id=self._session_id,
-                thread_id=thread.thread_id,
-            )
-            self._services.scheduler.post(child, Release(error))
+        self._children.pop(thread.thread_id, None)
 
     def _see_renamed(self, event: Event) -> None:
         thread = _thread_of(event)
@@ -304,7 +304,7 @@ class SessionActor(LightActor):
         self._names[thread.thread_name] = thread.thread_id
         child = self._children.get(thread.thread_id)
         if child is not None:
-            self._services.scheduler.post(child, ThreadChanged(thread))
+            self._tell(child, thread)
 
     # Children
 
@@ -317,56 +317,59 @@ class SessionActor(LightActor):
             thread = snapshot.thread(thread_id)
         if thread is None or thread.session_id != self._session_id:
             return None
-        child = self._services.threads.get(thread_id)
-        if child is None:
+        if thread_id not in self._services.threads:
             child = ThreadActor(self._services, thread).actor_ref
+            child.parent = self.actor_ref
             self._services.threads[thread_id] = child
-        child.parent = self.actor_ref
-        self._children[thread_id] = child
-        return child
+        self._adopt(thread)
+        return self._children[thread_id]
 
     def _adopt(self, thread: Thread) -> None:
         """Become the parent of a thread's actor, if it is resident, and tell it."""
         child = self._services.threads.get(thread.thread_id)
         if child is not None:
-            child.parent = self.actor_ref
             self._children[thread.thread_id] = child
-            self._services.scheduler.post(child, ThreadChanged(thread))
+            self._tell(child, thread)
+
+    def _tell(self, child: Cell[ThreadActor], thread: Thread) -> None:
+        changed = ThreadChanged(thread, self.actor_ref)
+        self._services.scheduler.post_system(child, changed)
 
     @handles(Resume)
     def _resume(self, message: Resume) -> None:
         child = self._child(message.thread.thread_id)
         if child is not None:
-            self._services.scheduler.post(child, message)
+            self._services.scheduler.post_system(child, message)
 
     @handles(ChildFailed)
     def _child_failed(self, message: ChildFailed) -> None:
-        """Replace a thread's actor that broke; its callers hear of it."""
-        child = message.cell
+        """Have a thread's actor that broke begin anew; its callers hear of it.
+
+        It stays in its cell: the mail behind the message that broke it is handled.
+        """
+        child, failed = message.cell, message.message
+        thread_id = str(child.key)
         logger.error(
-            "the actor of thread %s failed and is replaced",
-            child.key,
+            "the actor of thread %s failed and begins anew",
+            thread_id,
             exc_info=message.exception,
-            extra={"action": "restart", "thread_id": child.key},
+            extra={"action": "restart", "thread_id": thread_id},
         )
-        failed = message.message
+        self._services.restarts += 1
+        error = WorkflowExecutionError(
+            "The thread's actor failed.",
+            session_id=self._session_id,
+            thread_id=thread_id,
+            cause=message.exception,
+        )
         request = failed.request if isinstance(failed, Settled) else failed
         if isinstance(request, RunCommand):
-            request.fail(message.exception)
-        actor, child.actor = child.actor, None
-        thread_id = str(child.key)
-        self._children.pop(thread_id, None)
-        self._services.threads.pop(thread_id, None)
-        self._services.restarts += 1
-        if actor is not None:
-            actor.abandon(
-                WorkflowExecutionError(
-                    "The thread's actor failed.",
-                    session_id=self._session_id,
-                    thread_id=thread_id,
-                    cause=message.exception,
-                )
-            )
+            request.fail(error)
+        if child.actor is not None:
+            child.actor.abandon(error)
+        else:
+            self._children.pop(thread_id, None)
+            self._services.threads.pop(thread_id, None)
         self._take_over(thread_id)
 
     def _take_over(self, thread_id: str) -> None:
@@ -377,6 +380,22 @@ class SessionActor(LightActor):
             run = snapshot.run(run_id) if run_id is not None else None
         if thread is not None and run is not None:
             self._resume(Resume(run, thread))
+
+    def recover(self, request: Any) -> None:
+        """Begin anew after a handler broke: read the view, let go what waits for it.
+
+        Args:
+            request: what the handler was about; its caller has been told.
+        """
+        self.activate()
+        if isinstance(request, Command):
+            for key in request.keys:
+                self._handle_again(self._stash.release(key))
+
+    def _retire_if_nobody(self) -> None:
+        """Do not stay resident for a session that does not exist."""
+        if self._session is None and self.is_idle:
+            self.retire()
 
     def retire(self) -> None:
         """Leave the directory; mail that is on its way is forwarded."""
@@ -397,10 +416,10 @@ def _thread_of(event: Event) -> Thread:
     return thread
 
 
-def _new_owners(outcome: Outcome) -> dict[str, str]:
-    """Return who owns the threads now that an operation moved."""
-    return {
-        event.thread.thread_id: event.session_id
-        for event in outcome.events
-        if event.change == "adopted" and event.thread is not None
-    }
+def _new_owner(outcome: Outcome, thread_id: str) -> str | None:
+    """Return who owns a thread now, if an operation moved it."""
+    for event in outcome.events:
+        thread = event.thread
+        if event.change == "adopted" and thread and thread.thread_id == thread_id:
+            return event.session_id
+    return None

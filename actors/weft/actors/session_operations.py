@@ -1,12 +1,12 @@
 """Changing sessions: the coordinator's part about them, and batches over many."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, cast, get_args, get_type_hints
+from typing import Any, Literal
 
 from weft.actors.door import Door, at_the_door
 from weft.actors.future import Future
+from weft.actors.parts import batch_of
 from weft.storage import (
-    Batch,
     CloseSession,
     CreateSession,
     InvalidArgument,
@@ -17,12 +17,10 @@ from weft.storage import (
 )
 from weft.storage.ids import check_id
 from weft.storage.operations import encode_mapping
+from weft.storage.records import NIL
 from weft.storage.rules import subjects
 
 __all__ = ["SessionOperations"]
-
-_PARTS: Final = get_args(get_args(get_type_hints(Batch)["parts"])[0])
-"""The operations that a batch may have, as its definition says."""
 
 
 class SessionOperations(Door):
@@ -85,7 +83,7 @@ class SessionOperations(Door):
         operation = UpdateSession(
             session_id=check_id(session_id, "session id"),
             user_id=None if user_id is None else check_id(user_id, "user id"),
-            metadata=None if metadata is None else encode_mapping(metadata, "metadata"),
+            metadata=NIL if metadata is None else encode_mapping(metadata, "metadata"),
         )
         return self._apply(operation, op_id, timeout_s, session_id=session_id)
 
@@ -135,12 +133,7 @@ class SessionOperations(Door):
         Returns:
             their answers, in order.
         """
-        parts = tuple(operations)
-        wrong = [part for part in parts if not isinstance(part, _PARTS)]
-        if wrong or not parts:
-            found = type(wrong[0]).__name__ if wrong else "nothing"
-            raise InvalidArgument(f"A batch is made of operations, not of {found}.")
-        batch = Batch(parts=cast("Any", parts))
+        batch = batch_of(operations)
         sessions, threads = subjects(batch)
         return self._apply(
             batch,

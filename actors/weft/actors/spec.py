@@ -1,6 +1,7 @@
 """What callers say of a thread to be created, checked at the door."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -8,10 +9,7 @@ from weft.storage import InvalidArgument, NewThread, new_id
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["ThreadSpec"]
+__all__ = ["ThreadSpec", "new_thread"]
 
 
 class ThreadSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,15 +49,39 @@ class ThreadSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             InvalidArgument: a name, id or value that cannot be stored.
         """
-        thread_id = self.thread_id
-        return NewThread(
-            thread_id=new_id()
-            if thread_id is None
-            else check_id(thread_id, "thread id"),
-            name=check_name(self.name),
-            workflow=None
-            if self.workflow is None
-            else check_name(self.workflow, "workflow name"),
-            config=encode_mapping(self.config, "config"),
-            metadata=encode_mapping(self.metadata, "metadata"),
+        return new_thread(
+            self.name, self.workflow, self.config, self.metadata, self.thread_id
         )
+
+
+# Prepared on one OS thread, at import: a type that msgspec sees for the first time on
+# several at once crashes the interpreter (0.22).
+msgspec.msgpack.Decoder(ThreadSpec)
+
+
+def new_thread(
+    name: str,
+    workflow: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    thread_id: str | None = None,
+) -> NewThread:
+    """Return the operation's part for a thread, checked and encoded.
+
+    Args:
+        name: unique among the session's live threads.
+        workflow: what its runs execute; None for the one named ``default``.
+        config: what every run starts from.
+        metadata: the caller's data.
+        thread_id: the caller's id; None to have one generated.
+
+    Raises:
+        InvalidArgument: a name, id or value that cannot be stored.
+    """
+    return NewThread(
+        new_id() if thread_id is None else check_id(thread_id, "thread id"),
+        check_name(name),
+        None if workflow is None else check_name(workflow, "workflow name"),
+        encode_mapping(config, "config"),
+        encode_mapping(metadata, "metadata"),
+    )

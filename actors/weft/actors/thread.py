@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from weft.actors.active_run import ActiveRun, answer, execution_error
-from weft.actors.cell import Cell, LightActor, handles
 from weft.actors.context import ExecutionContext
 from weft.actors.executor import Execution
+from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
     CancelRun,
     Failed,
@@ -28,6 +28,7 @@ from weft.actors.messages import (
     Resume,
     Retry,
     Returned,
+    Routed,
     RunCommand,
     Settled,
     ThreadChanged,
@@ -52,7 +53,6 @@ from weft.storage import (
     Thread,
 )
 from weft.storage.operations import DEFAULT_WORKFLOW, Failure
-from weft.storage.records import RunStatus
 
 __all__ = ["ThreadActor"]
 
@@ -87,6 +87,7 @@ class ThreadActor(LightActor):
         self._active: ActiveRun | None = None
         self._holds: deque[Hold] = deque()
         self._held = False
+        self._removed: Exception | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -97,6 +98,9 @@ class ThreadActor(LightActor):
 
     @handles(RunCommand)
     def _enqueue(self, command: RunCommand) -> None:
+        if self._removed is not None:
+            command.fail(self._removed)
+            return
         self._queue.append(command)
         self._begin_next()
 
@@ -144,6 +148,8 @@ class ThreadActor(LightActor):
     @handles(Resume)
     def _resume(self, message: Resume) -> None:
         run = message.run
+        if self._active is not None or self._removed is not None:
+            return
         self._starting = message
         if run.workflow in self._services.workflows:
             version = self._services.workflows.get(run.workflow).version
@@ -161,6 +167,10 @@ class ThreadActor(LightActor):
     @handles(Settled)
     def _settled(self, message: Settled) -> None:
         request, outcome = message.request, message.outcome
+        if self._removed is not None:
+            if isinstance(request, RunCommand):
+                self._started_too_late(message, self._removed)
+            return
         if isinstance(outcome.error, StoreReadOnly | Overloaded) and not isinstance(
             request, RunCommand
         ):
@@ -178,7 +188,8 @@ class ThreadActor(LightActor):
 
     def _started(self, command: RunCommand, outcome: Outcome) -> None:
         if outcome.error is None and not outcome.replayed:
-            self._starting = None
+            if self._starting is command:
+                self._starting = None
             self._execute(outcome.result, [command])
             return
         if self._starting is command:
@@ -188,6 +199,24 @@ class ThreadActor(LightActor):
             self._next()
         else:
             self._rejoin(command, outcome.result)
+
+    def _started_too_late(self, message: Settled, removed: Exception) -> None:
+        """Hand a start on that was on its way when the thread was removed.
+
+        If it was applied, then to the thread's next life.
+        """
+        error = message.outcome.error
+        if error is None and self._is_struck_off:
+            routed = Routed(message, thread_id=self._thread.thread_id)
+            self._services.scheduler.post(self._services.root, routed)
+        else:
+            message.request.fail(error or removed)
+
+    @property
+    def _is_struck_off(self) -> bool:
+        """Whether another actor, or none, stands for the thread."""
+        thread_id = self._thread.thread_id
+        return self._services.threads.get(thread_id) is not self.actor_ref
 
     def _rejoin(self, command: RunCommand, run: Run) -> None:
         """Answer a repeated start: with the run's end, or with its progress."""
@@ -230,6 +259,8 @@ class ThreadActor(LightActor):
         execution = Execution(
             self.actor_ref, self._services.store, workflow, run, context
         )
+        if any(hold.cancel for hold in self._holds):  # it came before the start
+            context.cancel()
         self._active = ActiveRun(run, execution, commands)
         self._services.run_began(run.run_id, self.actor_ref)
         self._services.executor.submit(execution.step)
@@ -280,13 +311,10 @@ class ThreadActor(LightActor):
         active = self._current(message.run_id, message.attempt)
         if active is not None:
             interrupted = isinstance(message.error, RunInterrupted)
-            status: RunStatus = "interrupted" if interrupted else "error"
-            self._end(active, status, message.error)
-
-    def _end(self, active: ActiveRun, status: RunStatus, error: BaseException) -> None:
-        failure = Failure(type(error).__name__, str(error))
-        finish = end_of(active.run, status, failure)
-        self._submit(finish, _Finish(finish, error))
+            finish = end_of(
+                active.run, "interrupted" if interrupted else "error", message.failure
+            )
+            self._submit(finish, _Finish(finish, message.error))
 
     def _finished(self, finish: _Finish, outcome: Outcome) -> None:
         operation = finish.operation
@@ -296,9 +324,9 @@ class ThreadActor(LightActor):
         if active is not None and outcome.error is not None:
             self._drop(active, outcome.error)
         elif active is not None:
-            self._active = None
             self._services.run_ended(operation.run_id, operation.status)
             active.answer(finish.operation, finish.error, self._thread)
+            self._active = None
         self._next()
 
     def _drop(self, active: ActiveRun, error: BaseException) -> None:
@@ -313,7 +341,12 @@ class ThreadActor(LightActor):
 
     @handles(ThreadChanged)
     def _changed(self, message: ThreadChanged) -> None:
-        self._thread = message.thread
+        """Follow the thread; the sessions of one batch may tell in any order."""
+        known, told = self._thread, message.thread
+        if (told.updated_seq, told.rev) < (known.updated_seq, known.rev):
+            return
+        self._thread = told
+        self.actor_ref.parent = message.parent
         if self._active is not None:
             context = self._active.execution.context
             context.session_id = message.thread.session_id
@@ -346,17 +379,17 @@ class ThreadActor(LightActor):
             return
         if self._holds:
             self._held = True
-            parent: Cell[Any] | None = self.actor_ref.parent
-            command = self._holds.popleft().command
-            if parent is not None:
-                self._services.scheduler.post(parent, Held(command))
+            hold = self._holds.popleft()
+            self._services.scheduler.post(hold.session, Held(hold.command))
         else:
             self._begin_next()
 
     @handles(Release)
     def _release(self, message: Release) -> None:
+        if isinstance(self._starting, RunCommand) and self._is_struck_off:
+            self._not_begun(self._starting)  # the writer will say what became of it
         self.abandon(message.error)
-        self._stop()
+        self._removed = message.error  # whose mail is on its way is answered, too
 
     def abandon(self, error: BaseException) -> None:
         """Answer everybody who waits, with an error; who wants it idle has it."""
@@ -370,12 +403,13 @@ class ThreadActor(LightActor):
             active.execution.context.cancel()
             self._services.run_ended(active.run.run_id, "interrupted")
             waiting += active.commands
+        self._starting = None
+        self._held = False
         for command in waiting:
             command.fail(error)
-        parent = self.actor_ref.parent
-        while self._holds and parent is not None:
-            held = Held(self._holds.popleft().command)
-            self._services.scheduler.post(parent, held)
+        while self._holds:
+            hold = self._holds.popleft()
+            self._services.scheduler.post(hold.session, Held(hold.command))
 
     # Submitting
 

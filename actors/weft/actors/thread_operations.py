@@ -6,10 +6,11 @@ from typing import Any, Literal
 from weft.actors.door import Door, at_the_door, find_session
 from weft.actors.future import Future
 from weft.actors.messages import Busy
-from weft.actors.spec import ThreadSpec
+from weft.actors.spec import ThreadSpec, new_thread
 from weft.storage import (
     CreateThreads,
     InvalidArgument,
+    NewThread,
     RemoveThreads,
     RenameThread,
     Snapshot,
@@ -17,7 +18,6 @@ from weft.storage import (
     TransferThreads,
 )
 from weft.storage.ids import check_id, check_name
-from weft.storage.operations import encode_mapping
 
 __all__ = ["ThreadOperations"]
 
@@ -50,11 +50,15 @@ class ThreadOperations(Door):
             NameTaken: the session has a live thread of one of the names.
             ThreadExists: one of the ids is taken.
         """
-        specs = [ThreadSpec.of(config) for config in thread_configs]
+        try:
+            specs = [ThreadSpec.of(config) for config in thread_configs]
+        except TypeError as error:
+            raise InvalidArgument(f"Thread configs are a list: {error}.") from error
         if not specs:
             return self._read(lambda snapshot: _no_threads(snapshot, session_id))
+        threads = tuple(spec.to_new_thread() for spec in specs)
         return self.create_threads(
-            session_id, specs, _ids_by_name, op_id=op_id, timeout_s=timeout_s
+            session_id, threads, _ids_by_name, op_id=op_id, timeout_s=timeout_s
         )
 
     @at_the_door
@@ -88,23 +92,16 @@ class ThreadOperations(Door):
         Raises:
             SessionNotFound, NameTaken, ThreadExists, InvalidArgument: as above.
         """
-        encode_mapping(thread_config, "thread config")
-        spec = ThreadSpec(
-            thread_name,
-            workflow,
-            dict(thread_config or {}),
-            dict(metadata or {}),
-            thread_id,
-        )
+        thread = new_thread(thread_name, workflow, thread_config, metadata, thread_id)
         return self.create_threads(
-            session_id, [spec], _first_id, op_id=op_id, timeout_s=timeout_s
+            session_id, (thread,), _first_id, op_id=op_id, timeout_s=timeout_s
         )
 
     @at_the_door
     def create_threads(
         self,
         session_id: str,
-        specs: list[ThreadSpec],
+        threads: tuple[NewThread, ...],
         answer: Callable[[list[Thread]], Any],
         *,
         create_session: bool = False,
@@ -114,7 +111,7 @@ class ThreadOperations(Door):
         """Submit the creation of threads; ``answer`` makes the caller's answer."""
         operation = CreateThreads(
             session_id=check_id(session_id, "session id"),
-            threads=tuple(spec.to_new_thread() for spec in specs),
+            threads=threads,
             create_session=create_session,
         )
         return self._apply(
@@ -122,8 +119,7 @@ class ThreadOperations(Door):
             op_id,
             timeout_s,
             session_id=session_id,
-            names=tuple(thread.name for thread in operation.threads),
-            thread_ids=tuple(thread.thread_id for thread in operation.threads),
+            names=tuple([thread.name for thread in threads]),
             answer=answer,
         )
 
@@ -284,7 +280,9 @@ class ThreadOperations(Door):
         """
         operation = RenameThread(
             thread_id=check_id(thread_id, "thread id"),
-            session_id=session_id,
+            session_id=None
+            if session_id is None
+            else check_id(session_id, "session id"),
             new_name=check_name(new_name),
         )
         return self._apply(

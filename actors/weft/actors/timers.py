@@ -20,7 +20,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from weft.actors.dispatcher import Wakeup
+from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -95,6 +95,8 @@ class Workflows:
 
     def __init__(self, given: Iterable[Any] | Mapping[str, Function] = ()) -> None:
         self._by_name: dict[str, Workflow] = {}
+        if not isinstance(given, Iterable):
+            raise InvalidArgument(f"Workflows are a list or a mapping, not {given!r}.")
         items = (
             given.items() if isinstance(given, Mapping) else ((None, g) for g in given)
         )
@@ -102,8 +104,14 @@ class Workflows:
             self._add(name, function)
 
     def _add(self, name: str | None, function: Any) -> None:
-        found = function if isinstance(function, Workflow) else workflow(function)
-        found = msgspec.structs.replace(found, name=name or found.name)
+        if isinstance(function, Workflow):
+            found = function
+        else:
+            found = _make(None, "1", function)
+        if name is not None:
+            found = msgspec.structs.replace(
+                found, name=check_name(name, "workflow name")
+            )
         if found.name in self._by_name:
             raise InvalidArgument(f"Two workflows are named {found.name!r}.")
         self._by_name[found.name] = found

@@ -8,7 +8,7 @@ and takes effect whole or not at all; when ``write()`` exits normally, what it w
 survives the loss of power (of the process, in memory).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -74,7 +74,7 @@ class ReadTransaction(Protocol):
 class WriteTransaction(ReadTransaction, Protocol):
     """The one transaction that changes the trees."""
 
-    def put_many(self, tree: str, items: Iterable[Item]) -> None:
+    def put_many(self, tree: str, items: Sequence[Item]) -> None:
         """Set values; cheapest when the keys are sorted."""
 
     def delete(self, tree: str, key: bytes) -> None:

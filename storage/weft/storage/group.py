@@ -7,11 +7,13 @@ change is encoded and put once; puts are sorted, which halves their cost at a mi
 threads.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from weft.storage.codec import encode
+from weft.storage.codec import decode, encode
 from weft.storage.engine import Item, WriteTransaction
 from weft.storage.ids import pack_id
 from weft.storage.keys import (
@@ -26,7 +28,6 @@ from weft.storage.keys import (
     SESSION,
     STATE,
     THREAD,
-    TREES,
     Key,
     live_run_key,
     place,
@@ -68,10 +69,10 @@ class Group(Draft):
         recent: what groups remember; the store throws it away when one fails.
 
     Attributes:
-        counters: what the store holds, kept exact as the group is put.
+        counters: what the store holds once the group is flushed.
     """
 
-    __slots__ = ("_found", "_snapshot", "_transaction", "counters")
+    __slots__ = ("_changes", "_found", "_snapshot", "_transaction", "counters")
 
     def __init__(
         self,
@@ -83,12 +84,8 @@ class Group(Draft):
         super().__init__(self._snapshot)
         self._transaction = transaction
         self._found = recent
-        self.counters = replace(
-            counters,
-            sessions=dict(counters.sessions),
-            threads=dict(counters.threads),
-            runs=dict(counters.runs),
-        )
+        self._changes: dict[tuple[str, str | None], int] = {}
+        self.counters = counters
 
     def get(self, key: Key) -> Any:
         """Return the value of a key as it will be; what was read once is remembered."""
@@ -98,7 +95,12 @@ class Group(Draft):
         found = self._found
         if key in found:
             return found[key]
-        value = self._snapshot.get(key)
+        tree, raw = key[-2:]
+        if tree is NOWHERE:
+            value = self._snapshot.get(key)
+        else:
+            data = self._transaction.get(tree, raw)
+            value = None if data is None else decode(tree, raw, data)
         if key[0] in _REMEMBERED:
             found[key] = value
         return value
@@ -118,11 +120,13 @@ class Group(Draft):
     def flush(self) -> None:
         """Put everything into the trees, the counters as well."""
         self._put_all()
-        tree, raw = place(COUNTERS_KEY)
-        self._transaction.put_many(tree, [(raw, encode(raw, self.counters))])
+        if self._changes:
+            self.counters = _changed(self.counters, self._changes)
+            tree, raw = place(COUNTERS_KEY)
+            self._transaction.put_many(tree, [(raw, encode(raw, self.counters))])
 
     def _put_all(self) -> None:
-        puts: dict[str, list[Item]] = {tree: [] for tree in TREES}
+        puts: defaultdict[str, list[Item]] = defaultdict(list)
         found = self._found
         for key, value in self.writes.items():
             kind = key[0]
@@ -138,9 +142,8 @@ class Group(Draft):
             else:
                 puts[tree].append((raw, encode(raw, value)))
         for tree, items in puts.items():
-            if items:
-                items.sort()
-                self._transaction.put_many(tree, items)
+            items.sort()
+            self._transaction.put_many(tree, items)
         self.writes = {}
 
     def _erase_range(self, thread_id: str) -> None:
@@ -155,39 +158,45 @@ class Group(Draft):
             ):
                 transaction.delete(*place(key))
         for raw, _ in list(transaction.scan("X", pack_id(thread_id))):
-            self.counters.states -= 1
+            self._add("states", None, -1)
             transaction.delete("X", raw)
 
     def _count(self, old: Any, new: Any) -> None:
         """Keep the counters exact: every record was read before it is replaced."""
         if old is not None:
-            self._add(old, -1)
+            self._add(_FIELDS[type(old)], getattr(old, "status", None), -1)
         if new is not None:
-            self._add(new, 1)
+            self._add(_FIELDS[type(new)], getattr(new, "status", None), 1)
 
-    def _add(self, record: Any, change: int) -> None:
-        counters = self.counters
-        single = _SINGLE.get(type(record))
-        if single is not None:
-            setattr(counters, single, getattr(counters, single) + change)
-        else:
-            counts = getattr(counters, _BY_STATUS[type(record)])
-            count = counts.get(record.status, 0) + change
-            if count:
-                counts[record.status] = count
-            else:
-                counts.pop(record.status, None)
+    def _add(self, field: str, status: str | None, change: int) -> None:
+        key = (field, status)
+        self._changes[key] = self._changes.get(key, 0) + change
 
 
-_SINGLE: Final[dict[type, str]] = {
+_FIELDS: Final[dict[type, str]] = {
+    Session: "sessions",
+    Thread: "threads",
+    Run: "runs",
     State: "states",
     Interaction: "interactions",
     Association: "associations",
     Tombstone: "tombstones",
 }
-_BY_STATUS: Final[dict[type, str]] = {
-    Session: "sessions",
-    Thread: "threads",
-    Run: "runs",
-}
-"""The fields of :class:`Counters` that count a kind of record."""
+"""The field of :class:`Counters` that counts a kind of record, some by status."""
+
+
+def _changed(
+    counters: Counters, changes: Mapping[tuple[str, str | None], int]
+) -> Counters:
+    """Return new counters; the old ones stand until the group has been committed."""
+    values: dict[str, Any] = {}
+    for (field, status), change in changes.items():
+        present = values.get(field, getattr(counters, field))
+        if status is None:
+            values[field] = present + change
+        else:
+            values[field] = present | {status: present.get(status, 0) + change}
+    for field, value in values.items():
+        if isinstance(value, dict):  # no entry for what there is none of
+            values[field] = {status: count for status, count in value.items() if count}
+    return replace(counters, **values)

@@ -16,8 +16,7 @@ Layout of a data directory: ``owner.lock`` (pid of the holder), ``store/data.mdb
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
@@ -82,25 +81,16 @@ class LmdbEngine:
             )
         return self._env
 
-    @contextmanager
-    def read(self) -> Iterator["_Transaction"]:
+    def read(self) -> "_Reading":
         """Open a read transaction."""
-        with self._environment().begin() as transaction:
-            yield _Transaction(transaction, self._trees)
+        return _Reading(self._environment().begin(), self._trees)
 
-    @contextmanager
-    def write(self) -> Iterator["_Transaction"]:
+    def write(self) -> "_Writing":
         """Open the write transaction."""
-        environment = self._environment()
         try:
-            with environment.begin(write=True) as transaction:
-                yield _Transaction(transaction, self._trees)
-        except lmdb.MapFullError as error:
-            raise EngineFull from error
+            return _Writing(self._environment().begin(write=True), self._trees)
         except lmdb.Error as error:
-            raise StoreReadOnly(
-                f"The store could not write: {error}.", cause=error
-            ) from error
+            raise _could_not_write(error) from error
 
     def grow(self) -> None:
         """Double the map."""
@@ -164,7 +154,11 @@ class _Transaction:
                 yield key, value
                 found = step()
 
-    def put_many(self, tree: str, items: Iterable[Item]) -> None:
+    def put_many(self, tree: str, items: Sequence[Item]) -> None:
+        if len(items) == 1:  # a cursor costs 2 us
+            key, value = items[0]
+            self._transaction.put(key, value, db=self._trees[tree])
+            return
         with self._transaction.cursor(db=self._trees[tree]) as cursor:
             cursor.putmulti(items)
 
@@ -172,10 +166,52 @@ class _Transaction:
         self._transaction.delete(key, db=self._trees[tree])
 
 
+class _Reading(_Transaction):
+    """A read transaction for the length of a ``with``."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transaction.abort()
+
+
+class _Writing(_Transaction):
+    """The write transaction for the length of a ``with``."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: object, failure: BaseException | None, _traceback: object
+    ) -> None:
+        try:
+            if failure is None:
+                self._transaction.commit()
+            else:
+                self._transaction.abort()
+        except lmdb.Error as error:
+            failure = error
+        if isinstance(failure, lmdb.MapFullError):
+            raise EngineFull from failure
+        if isinstance(failure, lmdb.Error):
+            raise _could_not_write(failure) from failure
+
+
+def _could_not_write(error: lmdb.Error) -> StoreReadOnly:
+    return StoreReadOnly(f"The store could not write: {error}.", cause=error)
+
+
 def _seek_last(cursor: lmdb.Cursor, prefix: bytes, end: bytes | None) -> bool:
     """Place a cursor on the last key below ``end``, or the last with the prefix."""
-    bound = end if end is not None else (prefix + b"\xff" * 512 if prefix else b"")
-    if bound and cursor.set_range(bound[:511]):
+    bound = (prefix + b"\xff" * 512)[:511] if prefix else end or b""
+    if prefix and end is not None:
+        bound = min(bound, end)
+    if bound and cursor.set_range(bound):
         return bool(cursor.prev())
     return bool(cursor.last())
 

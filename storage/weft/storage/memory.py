@@ -6,7 +6,7 @@ the moment it began with.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
@@ -64,7 +64,7 @@ class _Transaction:
         chosen = keys[low:high]
         return ((k, values[k]) for k in (reversed(chosen) if reverse else chosen))
 
-    def put_many(self, tree: str, items: Iterable[Item]) -> None:
+    def put_many(self, tree: str, items: Sequence[Item]) -> None:
         own = self._writable(tree)
         for key, value in items:
             own.put(key, value)

@@ -132,6 +132,10 @@ def _encode_fields(
             force_setattr(record, name, encode(value, name))
 
 
+def _encode_change(value: Mapping[str, Any] | None, what: str) -> msgspec.Raw:
+    return NIL if value is None else encode_mapping(value, what)
+
+
 class CreateSession(_Operation, frozen=True, kw_only=True, tag=True):
     """Create a session; with ``open_existing`` an open one of this id is the answer."""
 
@@ -149,11 +153,10 @@ class UpdateSession(_Operation, frozen=True, kw_only=True, tag=True):
 
     session_id: str
     user_id: str | None = None
-    metadata: msgspec.Raw | None = None
+    metadata: msgspec.Raw = NIL  # msgspec decodes no union with Raw
 
     def __post_init__(self) -> None:
-        if self.metadata is not None:
-            _encode_fields(self, encode_mapping, "metadata")
+        _encode_fields(self, _encode_change, "metadata")
 
 
 class CloseSession(_Operation, frozen=True, kw_only=True, tag=True):

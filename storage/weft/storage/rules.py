@@ -34,6 +34,7 @@ from weft.storage.keys import (
     thread_key,
 )
 from weft.storage.records import (
+    NIL,
     Interaction,
     Run,
     RunRef,
@@ -152,7 +153,7 @@ def _update_session(context: Context, operation: op.UpdateSession) -> Session:
     changes: dict[str, Any] = {}
     if operation.user_id is not None:
         changes["user_id"] = operation.user_id
-    if operation.metadata is not None:
+    if operation.metadata != NIL:
         changes["metadata_raw"] = operation.metadata
     return context.put_session(session, **changes)
 

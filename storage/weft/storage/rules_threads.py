@@ -184,7 +184,8 @@ def _create(context: Context, session: Session, new: op.NewThread) -> Thread:
     )
     _take_name(context, thread)
     context.draft.put(thread_key(thread.thread_id), thread)
-    _associate(context, thread)
+    # A thread that never lived has no row; looking would cost a read per create.
+    _associate(context, thread, known=before is not None)
     context.tell(session.session_id, "adopted", thread)
     return thread
 
@@ -247,10 +248,10 @@ def _take_name(context: Context, thread: Thread) -> None:
     context.draft.put(key, thread.thread_id)
 
 
-def _associate(context: Context, thread: Thread) -> None:
+def _associate(context: Context, thread: Thread, *, known: bool = True) -> None:
     """Make the thread's row with its session active: a new one, or its first again."""
     key = association_key(thread.thread_id, thread.session_id)
-    row: Association | None = context.draft.get(key)
+    row: Association | None = context.draft.get(key) if known else None
     if row is None:
         row = Association(
             session_id=thread.session_id,

@@ -26,26 +26,15 @@ from weft.storage.engine import (
     EngineStatistics,
     WriteTransaction,
 )
-from weft.storage.errors import (
-    OperationMismatch,
-    Refusal,
-    SessionThreadException,
-    StoreFormatError,
-    StoreReadOnly,
-)
+from weft.storage.errors import StoreFormatError, StoreReadOnly
 from weft.storage.group import RECENT_RECORDS_MAX, Group
-from weft.storage.keys import Key, log_key, log_place, operation_key, place
+from weft.storage.keys import Key, log_place, operation_key, place
 from weft.storage.memory import MemoryEngine
-from weft.storage.operations import Batch, Operation
-from weft.storage.records import NIL, Counters, OperationRecord
-from weft.storage.rules import (
-    Applied,
-    Event,
-    Refused,
-    decide,
-    result_type,
-    subjects,
-)
+from weft.storage.operation_log import OperationLog
+from weft.storage.operations import Operation
+from weft.storage.outcome import Outcome
+from weft.storage.records import Counters, OperationRecord
+from weft.storage.rules import Applied, decide
 from weft.storage.snapshot import Snapshot
 
 __all__ = ["FORMAT", "MemoryStore", "Outcome", "Store", "TreeStore", "clock_us"]
@@ -55,33 +44,11 @@ FORMAT: Final = 1
 
 _T = TypeVar("_T")
 _FORMAT_KEY: Final = b"format"
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.decode
 
 
 def clock_us() -> int:
     """Return microseconds since the Unix epoch."""
     return time.time_ns() // 1000
-
-
-class Outcome(msgspec.Struct, gc=False):
-    """What became of an operation.
-
-    Attributes:
-        operation: as submitted.
-        seq: its number, None when refused.
-        result: the answer, None when refused.
-        error: the refusal, None when applied.
-        events: what the sessions concerned are told; empty when replayed.
-        replayed: it was answered from the log.
-    """
-
-    operation: Operation
-    seq: int | None
-    result: Any = None
-    error: SessionThreadException | None = None
-    events: Sequence[Event] = ()
-    replayed: bool = False
 
 
 class Store(Protocol):
@@ -184,9 +151,10 @@ class TreeStore:
             try:
                 with self._engine.write() as transaction:
                     group = Group(transaction, self._counters, recent)
-                    work = _Applying(group, self._end, self._clock())
-                    outcomes = [work.one(operation) for operation in operations]
+                    log = OperationLog(transaction, self._end, self._clock())
+                    outcomes = [_apply(one, group, log) for one in operations]
                     group.flush()
+                    log.flush()
             except EngineFull:
                 self._engine.grow()
             except StoreReadOnly:
@@ -194,7 +162,7 @@ class TreeStore:
                 self._unsure = True
                 raise
             else:
-                self._end = work.end
+                self._end = log.end
                 self._counters = group.counters
                 self._recent = recent
                 return outcomes
@@ -252,98 +220,12 @@ class MemoryStore(TreeStore):
         super().__init__(MemoryEngine(), clock=clock)
 
 
-class _Applying:
-    """One group on its way through the rules."""
-
-    def __init__(self, group: Group, end: tuple[int, int], now_us: int) -> None:
-        self.group = group
-        self.end = end
-        self._now_us = now_us
-
-    def one(self, operation: Operation) -> Outcome:
-        group = self.group
-        where = group.get(operation_key(operation.op_id))
-        if where is not None:
-            return _replay(operation, group.get(log_key(where)))
-        seq, refusals = self.end
-        decision = decide(operation, group, seq + 1)
-        if isinstance(decision, Refused):
-            self.end = (seq, refusals + 1)
-            outcome = Outcome(operation, None, error=decision.error)
-        else:
-            group.absorb(decision.draft)
-            self.end = (seq + 1, 0)
-            outcome = Outcome(
-                operation, seq + 1, decision.result, events=decision.events
-            )
-        self._log(operation, decision)
-        return outcome
-
-    def _log(self, operation: Operation, decision: Applied | Refused) -> None:
-        session_ids, thread_ids = _concerned(operation, decision)
-        applied = isinstance(decision, Applied)
-        record = OperationRecord(
-            op_id=operation.op_id,
-            seq=self.end[0] if applied else None,
-            kind=operation.kind,
-            session_ids=session_ids,
-            thread_ids=thread_ids,
-            outcome="applied" if applied else "refused",
-            error=NIL
-            if isinstance(decision, Applied)
-            else msgspec.Raw(_encode(Refusal.of(decision.error))),
-            duration_us=max(0, self._now_us - operation.at_us),
-            at_us=operation.at_us,
-            result_raw=msgspec.Raw(_encode(decision.result))
-            if isinstance(decision, Applied)
-            else NIL,
-        )
-        where = log_place(*self.end)
-        self.group.put(log_key(where), record)
-        self.group.put(operation_key(operation.op_id), where)
-
-
-def _concerned(
-    operation: Operation, decision: Applied | Refused
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if isinstance(decision, Refused):
-        sessions, threads = subjects(operation)
-        return tuple(sessions), tuple(threads)
-    sessions_of: dict[str, None] = {}
-    threads_of: dict[str, None] = {}
-    for event in decision.events:
-        sessions_of[event.session_id] = None
-        if event.thread is not None:
-            threads_of[event.thread.thread_id] = None
-    return tuple(sessions_of), tuple(threads_of)
-
-
-def _replay(operation: Operation, record: OperationRecord) -> Outcome:
-    """Return the first answer to an operation that is in the log."""
-    if record.kind != operation.kind:
-        return _mismatch(operation, f"a {record.kind}, not a {operation.kind}")
-    if record.outcome == "refused":
-        error = _decode(record.error, type=Refusal).to_error(operation.op_id)
-        return Outcome(operation, None, error=error, replayed=True)
-    try:
-        result = _first_answer(operation, record.result_raw)
-    except (ValueError, msgspec.MsgspecError):
-        return _mismatch(operation, f"a {record.kind} of other parts")
-    return Outcome(operation, record.seq, result, replayed=True)
-
-
-def _mismatch(operation: Operation, was: str) -> Outcome:
-    error = OperationMismatch(
-        f"Operation {operation.op_id!r} was {was}.", op_id=operation.op_id
-    )
-    return Outcome(operation, None, error=error, replayed=True)
-
-
-def _first_answer(operation: Operation, raw: msgspec.Raw) -> Any:
-    if not isinstance(operation, Batch):
-        return _decode(raw, type=result_type(operation.kind))
-    answers = _decode(raw, type=list[msgspec.Raw])
-    return [
-        _decode(answer, type=result_type(part.kind))
-        for part, answer in zip(operation.parts, answers, strict=True)
-    ]
+def _apply(operation: Operation, group: Group, log: OperationLog) -> Outcome:
+    """Decide one operation on top of its group, unless it was decided before."""
+    known = log.first_answer(operation)
+    if known is not None:
+        return known
+    decision = decide(operation, group, log.end[0] + 1)
+    if isinstance(decision, Applied):
+        group.absorb(decision.draft)
+    return log.enter(operation, decision)

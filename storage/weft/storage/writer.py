@@ -215,12 +215,16 @@ class Writer:
             logger.exception("the writer failed", extra={"action": "write"})
 
     def _sleep(self) -> None:
-        self._answered = 0
+        began = time.perf_counter()
         self._sleeping = True
         # A submission between the check and the flag has not rung.
         if not self._queue and not self._closing:
             self._awake.wait()
         self._sleeping = False
+        # Who was answered just before is on the way back; who stayed away longer than
+        # gathering may take is not coming.
+        if time.perf_counter() - began > GATHER_MAX_S:
+            self._answered = 0
 
     def _gather(self) -> list[Submission]:
         queue = self._queue
@@ -244,7 +248,7 @@ class Writer:
             return
         try:
             outcomes = self._store.apply([item.operation for item in live])
-        except SessionThreadException as error:
+        except (SessionThreadException, OSError) as error:
             self._fail(live, error)
             return
         except Exception as error:  # noqa: BLE001 - every waiter is told, whatever broke
