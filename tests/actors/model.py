@@ -1,0 +1,519 @@
+"""The coordinator as plain dicts: what every call must answer, and leave behind.
+
+A :class:`Step` is one call. ``Model.apply`` says what it must answer, :func:`ask` puts
+it to a real coordinator, and both speak the same small language: ``("ok", value)`` or
+``("no", name of the error)``. The model knows no actors, no writer and no trees.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from weft.actors import Coordinator, ExecutionContext, Future
+from weft.storage import (
+    CloseSession,
+    CreateSession,
+    CreateThreads,
+    NewThread,
+    Operation,
+    RemoveThreads,
+    RenameThread,
+    Session,
+    SessionThreadException,
+    Snapshot,
+    Thread,
+    TransferThreads,
+)
+
+Answer = tuple[str, Any]
+
+
+class Step(NamedTuple):
+    """One call of the coordinator."""
+
+    kind: str
+    op_id: str
+    arguments: tuple[Any, ...]
+
+
+class No(Exception):
+    """The call is refused; the argument is the error's class name."""
+
+
+# Workflows: what they do to a thread's states, and what they answer
+
+
+def increment(context: ExecutionContext, _config: Any) -> int:
+    return int(context.state or 0) + 1
+
+
+def count(_context: ExecutionContext, config: Any) -> Any:
+    yield from range(config["n"])
+
+
+def fail(context: ExecutionContext, _config: Any) -> Any:
+    yield -1
+    raise ValueError(context.thread_id)
+
+
+WORKFLOWS: Final[dict[str, Callable[..., Any]]] = {
+    "default": increment,
+    "count": count,
+    "fail": fail,
+}
+
+
+class Model:
+    """What the store must hold, and what was answered under which ``op_id``."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.threads: dict[str, dict[str, Any]] = {}
+        self.revs: dict[str, int] = {}
+        self.rows: dict[str, dict[str, tuple[bool, int]]] = {}
+        self.answers: dict[str, Answer] = {}
+        self.runs: dict[str, tuple[str, int]] = {}
+
+    def apply(self, step: Step) -> Answer:
+        """Return what a call must answer; the first answer if it is a repeated one."""
+        if step.op_id in self.answers:
+            return self._again(step)
+        before = deepcopy((self.sessions, self.threads, self.revs, self.rows))
+        try:
+            answer: Answer = ("ok", getattr(self, step.kind)(*step.arguments))
+        except No as error:
+            if step.kind != "execute" or str(error) != "WorkflowExecutionError":
+                self.sessions, self.threads, self.revs, self.rows = before
+            answer = ("no", str(error))
+        self.answers[step.op_id] = answer
+        return answer
+
+    def _again(self, step: Step) -> Answer:
+        life = self.runs.get(step.op_id)
+        if step.kind != "execute" or life is None:
+            return self.answers[step.op_id]
+        if life[0] not in self.threads:
+            return "no", "ThreadNotFound"
+        if self.threads[life[0]]["life"] != life[1]:
+            return "no", "RunInterrupted"  # its run went with the thread's former life
+        return self.answers[step.op_id]
+
+    # Sessions
+
+    def create_session(self, session_id: str, user_id: str, if_exists: str) -> Any:
+        if session_id in self.sessions:
+            if if_exists == "raise":
+                raise No("SessionExists")
+            self._open(session_id)
+        else:
+            self.sessions[session_id] = {
+                "status": "open",
+                "user_id": user_id,
+                "clicks": [],
+            }
+        return self._session(session_id)
+
+    def close_session(self, session_id: str, threads: str) -> Any:
+        self._open(session_id)
+        if threads == session_id:
+            raise No("InvalidArgument")
+        if threads != "remove":
+            self._open(threads)
+        for name, thread_id in sorted(self.names(session_id).items()):
+            if threads == "remove":
+                self._bury(thread_id)
+            else:
+                self._move(thread_id, threads, name)
+        self.sessions[session_id]["status"] = "closed"
+        return self._session(session_id)
+
+    def track(self, session_id: str, content: int) -> Any:
+        self._open(session_id)["clicks"].append(content)
+        return session_id, content
+
+    def _open(self, session_id: str) -> dict[str, Any]:
+        if session_id not in self.sessions:
+            raise No("SessionNotFound")
+        session = self.sessions[session_id]
+        if session["status"] == "closed":
+            raise No("SessionClosed")
+        return session
+
+    def _session(self, session_id: str) -> Any:
+        session = self.sessions[session_id]
+        return session_id, session["status"], session["user_id"]
+
+    # Threads
+
+    def names(self, session_id: str) -> dict[str, str]:
+        """Return the ids of a session's threads by name."""
+        return {
+            thread["name"]: thread_id
+            for thread_id, thread in self.threads.items()
+            if thread["session"] == session_id
+        }
+
+    def create(self, session_id: str, threads: tuple[tuple[str, str], ...]) -> Any:
+        self._open(session_id)
+        for name, thread_id in threads:
+            if thread_id in self.threads:
+                raise No("ThreadExists")
+            self._take_name(session_id, name)
+            self.revs[thread_id] = self.revs.get(thread_id, 0) + 1
+            self.threads[thread_id] = {
+                "session": session_id,
+                "name": name,
+                "states": [],
+                "life": self.revs[thread_id],
+                "status": "idle",
+            }
+            self._associate(thread_id, session_id)
+        return dict(threads)
+
+    def remove(self, session_id: str, name: str) -> bool:
+        self._open(session_id)
+        self._bury(self._called(session_id, name))
+        return True
+
+    def transfer(
+        self, thread_id: str, source: str, target: str, name: str | None
+    ) -> Any:
+        self._open(source)
+        self._open(target)
+        thread = self.threads.get(thread_id)
+        if thread is None or thread["session"] != source:
+            raise No("ThreadNotFound")
+        if target == source:
+            self._rename(thread_id, name or thread["name"])
+        else:
+            self._move(thread_id, target, name or thread["name"])
+        return self._thread(thread_id)
+
+    def rename(self, thread_id: str, name: str) -> Any:
+        if thread_id not in self.threads:
+            raise No("ThreadNotFound")
+        self._rename(thread_id, name)
+        return self._thread(thread_id)
+
+    def _thread(self, thread_id: str) -> Any:
+        thread = self.threads[thread_id]
+        return thread_id, thread["session"], thread["name"], self.revs[thread_id]
+
+    def _called(self, session_id: str, name: str) -> str:
+        names = self.names(session_id)
+        if name not in names:
+            raise No("ThreadNotFound")
+        return names[name]
+
+    def _take_name(self, session_id: str, name: str) -> None:
+        if name in self.names(session_id):
+            raise No("NameTaken")
+
+    def _rename(self, thread_id: str, name: str) -> None:
+        thread = self.threads[thread_id]
+        if name != thread["name"]:
+            self._take_name(thread["session"], name)
+            thread["name"] = name
+
+    def _move(self, thread_id: str, target: str, name: str) -> None:
+        self._take_name(target, name)
+        self._dissociate(thread_id)
+        self.threads[thread_id].update(session=target, name=name)
+        self.revs[thread_id] += 1
+        self._associate(thread_id, target)
+
+    def _bury(self, thread_id: str) -> None:
+        self._dissociate(thread_id)
+        del self.threads[thread_id]
+
+    def _associate(self, thread_id: str, session_id: str) -> None:
+        rows = self.rows.setdefault(thread_id, {})
+        rows[session_id] = (True, rows.get(session_id, (False, 0))[1] + 1)
+
+    def _dissociate(self, thread_id: str) -> None:
+        session_id = self.threads[thread_id]["session"]
+        self.rows[thread_id][session_id] = (False, self.rows[thread_id][session_id][1])
+
+    # Batches and runs
+
+    def transact(self, steps: tuple[Step, ...]) -> list[Any]:
+        return [getattr(self, step.kind)(*step.arguments) for step in steps]
+
+    def execute(self, session_id: str, name: str, workflow: str, op_id: str) -> Any:
+        self._open(session_id)
+        thread_id = self._called(session_id, name)
+        thread = self.threads[thread_id]
+        states = thread["states"]
+        self.runs[op_id] = (thread_id, thread["life"])
+        thread["status"] = "idle"
+        if workflow == "default":
+            states.append(int((states or [0])[-1] or 0) + 1)
+            return states[-1]
+        if workflow == "count":
+            states.extend(range(3))
+            return 2
+        states.append(-1)
+        thread["status"] = "error"
+        raise No("WorkflowExecutionError")
+
+    def image(self) -> dict[str, Any]:
+        """Return everything, as :func:`seen` returns it of a store."""
+        return {
+            "sessions": {
+                session_id: (
+                    *self._session(session_id)[1:],
+                    session["clicks"],
+                    dict(sorted(self.names(session_id).items())),
+                )
+                for session_id, session in self.sessions.items()
+            },
+            "threads": {
+                thread_id: (
+                    *self._thread(thread_id)[1:],
+                    thread["status"],
+                    thread["states"],
+                )
+                for thread_id, thread in self.threads.items()
+            },
+            "rows": {t: rows for t, rows in self.rows.items() if rows},
+        }
+
+
+# The real thing
+
+
+def ask(coordinator: Coordinator, step: Step) -> "Future[Any]":
+    """Put a call to a coordinator; the future's result is in the model's words."""
+    ways: dict[str, Callable[..., Future[Any]]] = {
+        "create_session": lambda s, u, e: coordinator.create_session(
+            s, user_id=u, if_exists=e, op_id=step.op_id
+        ).map(_session),
+        "close_session": lambda s, t: coordinator.close_session(
+            s, t, op_id=step.op_id
+        ).map(_session),
+        "track": lambda s, n: coordinator.track_user_interaction(
+            s, {"type": "click", "content": n}, op_id=step.op_id
+        ).map(lambda found: (found.session_id, found.content)),
+        "create": lambda s, threads: coordinator.coordinate_threads(
+            s, [{"name": n, "thread_id": t} for n, t in threads], op_id=step.op_id
+        ),
+        "remove": lambda s, n: coordinator.remove_thread_from_session(
+            s, n, op_id=step.op_id
+        ),
+        "transfer": lambda t, a, b, n: coordinator.transfer_thread_between_sessions(
+            t, a, b, n, op_id=step.op_id
+        ).map(_thread),
+        "rename": lambda t, n: coordinator.rename_thread(t, n, op_id=step.op_id).map(
+            _thread
+        ),
+        "transact": lambda steps: coordinator.transact(
+            [operation(part) for part in steps], op_id=step.op_id
+        ).map(lambda found: [_words(p, a) for p, a in zip(steps, found, strict=True)]),
+        "execute": lambda s, n, w, _: coordinator.execute_workflow_in_session(
+            s, n, {"n": 3}, workflow=w, op_id=step.op_id
+        ),
+    }
+    return ways[step.kind](*step.arguments)
+
+
+def operation(step: Step) -> Operation:
+    """Return a call as a part of a batch."""
+    a: Any = step.arguments
+    match step.kind:
+        case "create_session":
+            return CreateSession(
+                session_id=a[0], user_id=a[1], open_existing=a[2] == "open"
+            )
+        case "close_session":
+            move_to = None if a[1] == "remove" else a[1]
+            return CloseSession(session_id=a[0], move_to=move_to)
+        case "create":
+            threads = tuple(NewThread(t, n) for n, t in a[1])
+            return CreateThreads(session_id=a[0], threads=threads)
+        case "remove":
+            return RemoveThreads(session_id=a[0], threads=(a[1],))
+        case "transfer":
+            return TransferThreads(
+                thread_ids=(a[0],),
+                from_session_id=a[1],
+                to_session_id=a[2],
+                new_name=a[3],
+            )
+        case _:
+            return RenameThread(thread_id=a[0], new_name=a[1])
+
+
+def in_words(error: BaseException) -> Answer:
+    """Return a failure in the model's words; anything unexpected goes on."""
+    if isinstance(error, SessionThreadException):
+        return "no", type(error).__name__
+    raise error
+
+
+def _words(step: Step, answer: Any) -> Any:
+    match step.kind:
+        case "create_session" | "close_session":
+            return _session(answer)
+        case "create":
+            return {thread.thread_name: thread.thread_id for thread in answer}
+        case "remove":
+            return True
+        case "transfer":
+            return _thread(answer[0])
+        case _:
+            return _thread(answer)
+
+
+def _session(session: Session) -> Any:
+    return session.session_id, session.status, session.user_id
+
+
+def _thread(thread: Thread) -> Any:
+    return thread.thread_id, thread.session_id, thread.thread_name, thread.rev
+
+
+def seen(snapshot: Snapshot, prefix: str = "") -> dict[str, Any]:
+    """Return what a store holds under ids that begin with a prefix, as the model."""
+    sessions = [s for s in snapshot.sessions() if s.session_id.startswith(prefix)]
+    threads = {
+        thread.thread_id: thread
+        for session in sessions
+        for thread in snapshot.threads(session.session_id)
+    }
+    gone = {
+        thread_id
+        for record in snapshot.operations()
+        for thread_id in record.thread_ids
+        if thread_id.startswith(prefix)
+    }
+    rows = {
+        thread_id: {
+            row.session_id: (row.is_active, row.version)
+            for row in snapshot.associations_by_thread(thread_id)
+        }
+        for thread_id in gone | set(threads)
+    }
+    return {
+        "sessions": {
+            session.session_id: (
+                session.status,
+                session.user_id,
+                [i.content for i in snapshot.interactions(session.session_id)],
+                dict(snapshot.names(session.session_id)),
+            )
+            for session in sessions
+        },
+        "threads": {
+            thread_id: (
+                *_thread(thread)[1:],
+                thread.status,
+                [state.values for state in snapshot.states(thread_id)][::-1],
+            )
+            for thread_id, thread in threads.items()
+        },
+        "rows": {thread_id: found for thread_id, found in rows.items() if found},
+    }
+
+
+# Random calls
+
+PARTS: Final = (
+    "create_session",
+    "close_session",
+    "create",
+    "remove",
+    "transfer",
+    "rename",
+)
+KINDS: Final = (
+    *("create",) * 5,
+    *("transfer",) * 5,
+    *("execute",) * 5,
+    *("rename",) * 2,
+    *("remove",) * 2,
+    *("create_session",) * 2,
+    *("transact",) * 3,
+    "close_session",
+    "track",
+    "again",
+)
+
+
+class Maker:
+    """Makes random calls, most of them sensible, over a few ids and names.
+
+    Args:
+        random: decides.
+        prefix: what all ids begin with.
+    """
+
+    def __init__(self, random: Random, prefix: str = "") -> None:
+        self._random = random
+        self._prefix = prefix
+        self._made: list[Step] = []
+
+    def step(self, model: Model) -> Step:
+        """Return the next call, or an earlier one again."""
+        kind = self._random.choice(KINDS)
+        if kind == "again" and self._made:
+            return self._random.choice(self._made)
+        op_id = f"{self._prefix}op-{len(self._made)}"
+        step = self._new("create_session" if kind == "again" else kind, op_id, model)
+        self._made.append(step)
+        return step
+
+    def _new(self, kind: str, op_id: str, model: Model) -> Step:
+        random, session = self._random, self._session(model)
+        arguments: tuple[Any, ...]
+        match kind:
+            case "create_session":
+                exists = random.choice(("raise", "open"))
+                arguments = (self._pick("s", 40), random.choice("uvw"), exists)
+            case "close_session":
+                target = random.choice(("remove", self._session(model)))
+                arguments = (session, target)
+            case "track":
+                arguments = (session, random.randrange(100))
+            case "create":
+                new = [(self._name(), self._pick("t", 60)) for _ in range(2)]
+                arguments = (session, tuple(new[: random.choice((1, 1, 2))]))
+            case "remove":
+                arguments = (session, self._name())
+            case "transfer":
+                thread, owner = self._thread(model, session)
+                name = random.choice((None, None, self._name()))
+                arguments = (thread, owner, self._session(model), name)
+            case "rename":
+                arguments = (self._thread(model, session)[0], self._name())
+            case "execute":
+                thread, owner = self._thread(model, session)
+                known = model.threads.get(thread)
+                name = known["name"] if known else self._name()
+                flow = random.choice(("default", "default", "count", "fail"))
+                arguments = (owner, name, flow, op_id)
+            case _:
+                count = random.randrange(1, 4)
+                kinds = [random.choice(PARTS) for _ in range(count)]
+                arguments = (tuple(self._new(k, op_id, model) for k in kinds),)
+        return Step(kind, op_id, arguments)
+
+    def _pick(self, kind: str, count: int) -> str:
+        return f"{self._prefix}{kind}-{self._random.randrange(count)}"
+
+    def _name(self) -> str:
+        return self._random.choice("abcdef")
+
+    def _session(self, model: Model) -> str:
+        live = [s for s, one in model.sessions.items() if one["status"] == "open"]
+        if live and self._random.random() < 0.95:
+            return self._random.choice(sorted(live))
+        return self._pick("s", 40)
+
+    def _thread(self, model: Model, session: str) -> tuple[str, str]:
+        """Return a thread, and its owner or (sometimes) somebody else."""
+        if model.threads and self._random.random() < 0.95:
+            thread = self._random.choice(sorted(model.threads))
+            owner = model.threads[thread]["session"]
+            return thread, owner if self._random.random() < 0.95 else session
+        return self._pick("t", 60), session

@@ -1,0 +1,232 @@
+"""Cells: asks that are answered, stops, failures."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pykka
+import pytest
+from pykka._envelope import Envelope
+
+from tests.actors.echo import Echo, Supervisor
+from tests.actors.support import LONG_S
+from weft.actors.dispatcher import Dispatcher
+from weft.actors.future import Future
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def dispatcher() -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher()
+    dispatcher.start()
+    yield dispatcher
+    assert dispatcher.stop(LONG_S)
+
+
+@pytest.fixture
+def echo(dispatcher: Dispatcher) -> Echo:
+    return Echo(dispatcher)
+
+
+# Asking and telling
+
+
+def test_an_ask_may_return_a_future(echo: Echo) -> None:
+    future = echo.actor_ref.ask(1, block=False)
+    assert isinstance(future, Future)
+    assert 2 == future.get(timeout=LONG_S)
+
+
+def test_proxies_work(echo: Echo) -> None:
+    proxy = echo.actor_ref.proxy()
+    assert 3 == proxy.method(1, b=2).get(timeout=LONG_S)
+    proxy.attribute = 5
+    assert 5 == proxy.attribute.get(timeout=LONG_S)
+
+
+def test_a_settled_future_is_no_failure_of_the_handler(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    future: Future[Any] = Future()
+    future.fail(pykka.Timeout("the deadline came first"))
+    dispatcher.post(echo.actor_ref, 1, future)
+    assert 2 == echo.actor_ref.ask(1, timeout=LONG_S)
+    assert [] == echo.hooks
+    with pytest.raises(pykka.Timeout):
+        future.get()
+
+
+def test_a_blocking_ask_or_stop_in_a_turn_raises(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    other = Echo(dispatcher, "bob").actor_ref
+    with pytest.raises(RuntimeError, match=r"ask\(\.\.\., block=False\)"):
+        echo.actor_ref.ask(other, timeout=LONG_S)
+    with pytest.raises(RuntimeError, match=r"ask\(\.\.\., block=False\)"):
+        echo.actor_ref.ask(echo.actor_ref, timeout=LONG_S)
+    assert 2 == other.ask(1, timeout=LONG_S)
+
+
+def test_the_inbox_takes_pykkas_envelopes(echo: Echo) -> None:
+    inbox = echo.actor_inbox
+    future: Future[Any] = Future()
+    inbox.put(Envelope(1, reply_to=future))
+    assert 2 == future.get(timeout=LONG_S)
+    assert inbox.empty()
+    with pytest.raises(RuntimeError, match="scheduler"):
+        inbox.get()
+
+
+# Life
+
+
+def test_a_cell_is_ref_inbox_and_stop_flag(echo: Echo) -> None:
+    ref = echo.actor_ref
+    assert ref is echo.actor_inbox is echo.actor_stopped
+    assert ref is ref.actor_inbox is ref.actor_stopped
+    assert Echo is ref.actor_class
+    assert "urn:weft:session:alice" == ref.actor_urn == echo.actor_urn
+    assert "Echo (urn:weft:session:alice)" == str(ref) == str(echo)
+    assert [] == pykka.ActorRegistry.get_by_class(Echo)
+
+
+def test_stop_handles_the_mail_before_it_and_refuses_the_mail_behind(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    ref = echo.actor_ref
+    gate = threading.Event()
+    ref.tell(gate)
+    before = ref.ask(1, block=False)
+    stopped = ref.stop(block=False)
+    behind = ref.ask(1, block=False)
+    again = ref.stop(block=False)
+    gate.set()
+    assert 2 == before.get(timeout=LONG_S)
+    assert stopped.get(timeout=LONG_S)
+    assert again.get(timeout=LONG_S)
+    with pytest.raises(pykka.ActorDeadError, match="before handling"):
+        behind.get(timeout=LONG_S)
+    assert ["stop"] == echo.hooks
+    assert 2 == dispatcher.statistics().dead_letters
+
+
+def test_a_stopped_actor_is_dead_to_everybody(echo: Echo) -> None:
+    ref = echo.actor_ref
+    assert ref.is_alive()
+    assert ref.stop(timeout=LONG_S)
+    assert not ref.is_alive()
+    assert ref.actor_stopped.is_set()
+    assert not ref.stop()
+    with pytest.raises(pykka.ActorDeadError):
+        ref.tell(1)
+    with pytest.raises(pykka.ActorDeadError):
+        ref.ask(1)
+    with pytest.raises(pykka.ActorDeadError):
+        ref.proxy()
+
+
+def test_an_actor_may_stop_itself(echo: Echo) -> None:
+    proxy = echo.actor_ref.proxy()
+    proxy.stop().get(timeout=LONG_S)
+    with pytest.raises(pykka.ActorDeadError):
+        proxy.method(1).get(timeout=LONG_S)
+
+
+def test_all_of_200_000_asks_that_race_stops_are_answered(
+    dispatcher: Dispatcher,
+) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    futures: list[list[Future[Any]]] = [[], []]
+    refs = [Echo(dispatcher, str(number)).actor_ref for number in range(1_000)]
+    try:
+
+        def ask_all(answers: list[Future[Any]]) -> None:
+            for ref in refs:
+                answers.extend(ref.ask(1, block=False) for _ in range(100))
+
+        threads = [threading.Thread(target=ask_all, args=(one,)) for one in futures]
+        for thread in threads:
+            thread.start()
+        for ref in refs:
+            ref.stop(timeout=LONG_S)
+        for thread in threads:
+            thread.join(LONG_S)
+    finally:
+        sys.setswitchinterval(interval)
+    answered = dead = 0
+    for future in [*futures[0], *futures[1]]:
+        try:
+            assert 2 == future.get(timeout=1)
+            answered += 1
+        except pykka.ActorDeadError:
+            dead += 1
+    assert 200_000 == answered + dead
+
+
+# Failures
+
+
+def test_who_asked_gets_the_exception_and_the_actor_lives(echo: Echo) -> None:
+    with pytest.raises(ValueError, match="no"):
+        echo.actor_ref.ask("no", timeout=LONG_S)
+    assert [] == echo.hooks
+    assert echo.actor_ref.is_alive()
+
+
+def test_a_failure_after_the_supervisors_end_is_logged(
+    dispatcher: Dispatcher, echo: Echo, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = Supervisor(dispatcher).actor_ref
+    echo.actor_ref.parent = supervisor
+    supervisor.stop(timeout=LONG_S)
+    echo.actor_ref.tell("no")
+    echo.actor_ref.ask(1, timeout=LONG_S)
+    echo.actor_ref.ask(1, timeout=LONG_S)
+    assert ["ERROR"] == [record.levelname for record in caplog.records]
+    assert 1 == dispatcher.statistics().dead_letters
+
+
+@pytest.mark.parametrize("hook", ["on_failure", "handle_failure", "on_stop"])
+def test_a_hook_that_raises_is_logged(
+    dispatcher: Dispatcher, hook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError(hook)
+
+    ref = type("Failing", (Echo,), {hook: fail})(dispatcher).actor_ref
+    ref.tell("no")
+    assert ref.stop(timeout=LONG_S)
+    assert any(
+        record.exc_info and isinstance(record.exc_info[1], KeyError)
+        for record in caplog.records
+    )
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_a_base_exception_stops_this_actor_only(
+    dispatcher: Dispatcher, echo: Echo, error: type[BaseException]
+) -> None:
+    supervisor = Supervisor(dispatcher)
+    other = Echo(dispatcher, "bob").actor_ref
+    echo.actor_ref.parent = supervisor.actor_ref
+    with pytest.raises(pykka.ActorDeadError, match=error.__name__) as caught:
+        echo.actor_ref.ask(error, timeout=LONG_S)
+    assert isinstance(caught.value.__cause__, error)
+    assert not echo.actor_ref.is_alive()
+    assert supervisor.told.wait(LONG_S)
+    assert supervisor.reports[0].exception is caught.value.__cause__
+    assert 2 == other.ask(1, timeout=LONG_S)
+
+
+def test_the_traceback_begins_in_the_handler(echo: Echo) -> None:
+    future = echo.actor_ref.ask("no", block=False)
+    with pytest.raises(ValueError, match="no") as caught:
+        future.get(timeout=LONG_S)
+    names = [entry.name for entry in caught.traceback]
+    assert "_raise" == names[-1]
+    assert "turn" not in names

@@ -1,0 +1,481 @@
+"""Every operation by name: its answer, its effect, again under its op_id."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.actors.conftest import Open
+from tests.actors.support import Stop, answer, contents, failure
+from weft.actors import Coordinator, Future, HealthReport, Runtime
+from weft.storage import (
+    CloseSession,
+    CreateSession,
+    CreateThreads,
+    NameTaken,
+    NewThread,
+    OperationMismatch,
+    RemoveThreads,
+    RenameThread,
+    Session,
+    SessionClosed,
+    SessionExists,
+    SessionNotFound,
+    Snapshot,
+    Thread,
+    ThreadBusy,
+    ThreadNotFound,
+    TrackInteraction,
+    TransferThreads,
+    UpdateSession,
+)
+
+NOON = datetime(2026, 1, 2, 12, 0, 0, 5, tzinfo=UTC)
+
+
+class Change(NamedTuple):
+    """A change: how it is asked for, what it answers, what is to be seen of it."""
+
+    name: str
+    call: Callable[[Coordinator, str], Future[Any]]
+    answer: Callable[[Any], Any]
+    effect: Callable[[Any], Any]
+
+
+def names(snapshot: Snapshot, session_id: str = "alice") -> dict[str, str]:
+    return dict(snapshot.names(session_id))
+
+
+def owner(snapshot: Snapshot, thread_id: str = "t") -> str | None:
+    thread = snapshot.thread(thread_id)
+    return None if thread is None else thread.session_id
+
+
+CHANGES = [
+    Change(
+        "create_session",
+        lambda c, o: c.create_session(
+            "carol", user_id="cy", metadata={"a": [1]}, op_id=o
+        ),
+        lambda s: (
+            ("carol", "cy", {"a": [1]}, "open")
+            == (s.session_id, s.user_id, s.metadata, s.status)
+        ),
+        lambda s: s.session("carol") is not None,
+    ),
+    Change(
+        "create_session, generated id",
+        lambda c, o: c.create_session(op_id=o),
+        lambda s: isinstance(s, Session) and len(s.session_id) == 36,
+        lambda s: len(list(s.sessions())) == 3,
+    ),
+    Change(
+        "create_session, existing",
+        lambda c, o: c.create_session("alice", user_id="x", if_exists="open", op_id=o),
+        lambda s: ("alice", "al") == (s.session_id, s.user_id),
+        lambda s: len(list(s.sessions())) == 2,
+    ),
+    Change(
+        "update_session",
+        lambda c, o: c.update_session("alice", metadata={"b": 2}, op_id=o),
+        lambda s: ({"b": 2}, "al") == (s.metadata, s.user_id),
+        lambda s: {"b": 2} == s.session("alice").metadata,
+    ),
+    Change(
+        "update_session, user",
+        lambda c, o: c.update_session("alice", user_id="new", op_id=o),
+        lambda s: ({"role": "owner"}, "new") == (s.metadata, s.user_id),
+        lambda s: "new" == s.session("alice").user_id,
+    ),
+    Change(
+        "close_session",
+        lambda c, o: c.close_session("alice", op_id=o),
+        lambda s: "closed" == s.status,
+        lambda s: ({}, None) == (names(s), s.thread("t")),
+    ),
+    Change(
+        "close_session into another",
+        lambda c, o: c.close_session("alice", "bob", op_id=o),
+        lambda s: "closed" == s.status,
+        lambda s: ({}, {"notes": "t"}) == (names(s), names(s, "bob")),
+    ),
+    Change(
+        "coordinate_threads",
+        lambda c, o: c.coordinate_threads(
+            "alice", [{"name": "x", "thread_id": "tx"}, {"name": "y"}], op_id=o
+        ),
+        lambda found: ["x", "y"] == list(found) and "tx" == found["x"],
+        lambda s: {"notes", "x", "y"} == set(names(s)),
+    ),
+    Change(
+        "create_thread_with_session",
+        lambda c, o: c.create_thread_with_session(
+            "alice",
+            {"free": [1], "name": "not the name"},
+            "x",
+            workflow="count",
+            thread_id="tx",
+            metadata={"m": 1},
+            op_id=o,
+        ),
+        lambda found: "tx" == found,
+        lambda s: (
+            ({"free": [1], "name": "not the name"}, {"m": 1}, "count", "x")
+            == (
+                s.thread("tx").config,
+                s.thread("tx").metadata,
+                s.thread("tx").workflow,
+                s.thread("tx").thread_name,
+            )
+        ),
+    ),
+    Change(
+        "remove_thread_from_session, by name",
+        lambda c, o: c.remove_thread_from_session("alice", "notes", op_id=o),
+        lambda found: found is True,
+        lambda s: owner(s) is None and {} == names(s),
+    ),
+    Change(
+        "remove_thread_from_session, by id",
+        lambda c, o: c.remove_thread_from_session("alice", "t", "wait", op_id=o),
+        lambda found: found is True,
+        lambda s: owner(s) is None,
+    ),
+    Change(
+        "remove_thread",
+        lambda c, o: c.remove_thread("t", "cancel", op_id=o),
+        lambda found: found is True,
+        lambda s: owner(s) is None,
+    ),
+    Change(
+        "transfer_thread_between_sessions",
+        lambda c, o: c.transfer_thread_between_sessions("t", "alice", "bob", op_id=o),
+        lambda t: (
+            isinstance(t, Thread) and bool(t) and "bob" == t.session_id and 2 == t.rev
+        ),
+        lambda s: ("bob", {}, {"notes": "t"}) == (owner(s), names(s), names(s, "bob")),
+    ),
+    Change(
+        "transfer, renamed",
+        lambda c, o: c.transfer_thread_between_sessions(
+            "t", "alice", "bob", "moved", "wait", op_id=o
+        ),
+        lambda t: ("bob", "moved") == (t.session_id, t.thread_name),
+        lambda s: {"moved": "t"} == names(s, "bob"),
+    ),
+    Change(
+        "transfer to its own session",
+        lambda c, o: c.transfer_thread_between_sessions("t", "alice", "alice", op_id=o),
+        lambda t: ("alice", 1) == (t.session_id, t.rev),
+        lambda s: {"notes": "t"} == names(s),
+    ),
+    Change(
+        "rename_thread",
+        lambda c, o: c.rename_thread("t", "drafts", op_id=o),
+        lambda t: ("alice", "drafts", 1) == (t.session_id, t.thread_name, t.rev),
+        lambda s: {"drafts": "t"} == names(s),
+    ),
+    Change(
+        "track_user_interaction",
+        lambda c, o: c.track_user_interaction(
+            "alice",
+            {
+                "interaction_type": "message",
+                "content": {"text": "hi"},
+                "thread_id": "t",
+                "metadata": {"m": 1},
+                "timestamp": NOON,
+            },
+            op_id=o,
+        ),
+        lambda i: (
+            ("message", {"text": "hi"}, "t", {"m": 1}, NOON)
+            == (i.interaction_type, i.content, i.thread_id, i.metadata, i.timestamp)
+        ),
+        lambda s: 1 == len(list(s.interactions("alice"))),
+    ),
+    Change(
+        "execute_workflow_in_session",
+        lambda c, o: c.execute_workflow_in_session(
+            "alice", "notes", {"to": 4}, workflow="count", op_id=o
+        ),
+        lambda result: 4 == result,
+        lambda s: [4, 3, 2, 1] == [state.values for state in s.states("t")],
+    ),
+    Change(
+        "transact",
+        lambda c, o: c.transact(
+            [
+                CreateSession(session_id="carol"),
+                TransferThreads(thread_ids=("t",), to_session_id="carol"),
+                RenameThread(thread_id="t", new_name="moved"),
+                CreateThreads(session_id="bob", threads=(NewThread("u", "new"),)),
+                UpdateSession(session_id="bob", user_id="bo"),
+                TrackInteraction(
+                    session_id="bob",
+                    interaction_id="i",
+                    interaction_type="click",
+                    timestamp_us=1,
+                ),
+                CloseSession(session_id="alice"),
+            ],
+            op_id=o,
+        ),
+        lambda found: (
+            ["Session", "list", "Thread", "list", "Session", "Interaction"]
+            == [type(one).__name__ for one in found[:6]]
+            and "closed" == found[6].status
+        ),
+        lambda s: (
+            ({}, {"moved": "t"}, {"new": "u"})
+            == (names(s), names(s, "carol"), names(s, "bob"))
+        ),
+    ),
+]
+
+BY_NAME = pytest.mark.parametrize("change", CHANGES, ids=[c.name for c in CHANGES])
+
+
+@pytest.fixture
+def given(coordinator: Coordinator) -> Coordinator:
+    """Return a coordinator of two sessions, the first of which has a thread."""
+    answer(
+        coordinator.create_session("alice", user_id="al", metadata={"role": "owner"})
+    )
+    answer(coordinator.create_session("bob"))
+    answer(coordinator.create_thread_with_session("alice", {}, "notes", thread_id="t"))
+    return coordinator
+
+
+@BY_NAME
+def test_a_change_answers_and_takes_effect(
+    given: Coordinator, runtime: Runtime, change: Change
+) -> None:
+    assert change.answer(answer(change.call(given, "op-1")))
+    with runtime.store.read() as snapshot:
+        assert change.effect(snapshot)
+    assert runtime.check().clean
+
+
+@BY_NAME
+def test_a_change_is_awaited_in_asyncio(given: Coordinator, change: Change) -> None:
+    async def main() -> Any:
+        return await change.call(given, "op-1")
+
+    assert change.answer(asyncio.run(main()))
+
+
+@BY_NAME
+def test_a_repeated_change_gets_the_first_answer_and_changes_nothing(
+    given: Coordinator, runtime: Runtime, change: Change
+) -> None:
+    first = answer(change.call(given, "op-1"))
+    before = contents(runtime, log=True)
+    future = change.call(given, "op-1")
+    assert first == answer(future)
+    assert "op-1" == future.op_id
+    assert before == contents(runtime, log=True)
+
+
+@BY_NAME
+def test_an_op_id_is_generated_and_leads_to_the_log(
+    given: Coordinator, change: Change
+) -> None:
+    future = change.call(given, None)  # type: ignore[arg-type]
+    answer(future)
+    record = answer(given.get_operation(str(future.op_id)))
+    assert record is not None
+    assert "applied" == record.outcome
+
+
+def test_a_refusal_is_repeated_even_if_it_would_succeed_now(given: Coordinator) -> None:
+    def call() -> Future[Any]:
+        return given.create_thread_with_session("carol", {}, "x", op_id="op-1")
+
+    first = failure(call())
+    assert SessionNotFound is type(first)
+    answer(given.create_session("carol"))
+    again = failure(call())
+    assert (SessionNotFound, first.message) == (type(again), again.message)
+    assert ("carol", "op-1") == (again.session_id, again.op_id)
+
+
+def test_an_op_id_cannot_be_used_for_another_kind_of_operation(
+    given: Coordinator,
+) -> None:
+    answer(given.create_session("carol", op_id="op-1"))
+    assert OperationMismatch is type(failure(given.close_session("bob", op_id="op-1")))
+    assert OperationMismatch is type(
+        failure(given.execute_workflow_in_session("alice", "notes", op_id="op-1"))
+    )
+    assert "open" == answer(given.get_session("bob")).status
+
+
+# Sessions
+
+
+def test_a_session_that_exists_is_refused_or_opened(given: Coordinator) -> None:
+    assert SessionExists is type(failure(given.create_session("alice")))
+    before = answer(given.get_session("alice"))
+    assert before == answer(given.create_session("alice", if_exists="open"))
+    answer(given.close_session("alice"))
+    assert SessionExists is type(failure(given.create_session("alice")))
+    assert SessionClosed is type(
+        failure(given.create_session("alice", if_exists="open"))
+    )
+
+
+def test_a_session_with_a_busy_thread_is_not_closed(open_runtime: Open) -> None:
+    stop = Stop()
+    runtime = open_runtime(workflows={"stop": lambda _c, _k: stop.here()})
+    coordinator = runtime.coordinator
+    notes = answer(runtime.session("alice").create_thread("notes", "stop"))
+    answer(coordinator.create_session("bob"))
+    result = notes.run()
+    stop.reached()
+    assert ThreadBusy is type(failure(coordinator.close_session("alice")))
+    assert ThreadBusy is type(failure(coordinator.close_session("alice", "bob")))
+    assert "open" == answer(coordinator.get_session("alice")).status
+    stop.open()
+    answer(result)
+    assert "closed" == answer(coordinator.close_session("alice", "bob")).status
+    assert "bob" == answer(notes.get()).session_id
+    assert answer(notes.run()) is None
+
+
+def test_a_closed_session_keeps_its_records(given: Coordinator) -> None:
+    answer(given.track_user_interaction("alice", {"type": "click"}))
+    answer(given.close_session("alice"))
+    assert "closed" == answer(given.get_session("alice")).status
+    assert [] == answer(given.list_threads("alice"))
+    assert 1 == len(answer(given.list_interactions("alice")))
+    assert [] == answer(given.validate_session_consistency("alice"))
+
+
+# Batches: all or nothing, over several sessions
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        (RenameThread(thread_id="nobody", new_name="x"), ThreadNotFound),
+        (CreateSession(session_id="bob"), SessionExists),
+        (
+            CreateThreads(session_id="carol", threads=(NewThread("u", "notes"),)),
+            NameTaken,
+        ),
+        (RemoveThreads(session_id="alice", threads=("notes",)), SessionClosed),
+    ],
+)
+def test_a_batch_that_fails_at_its_end_changes_nothing(
+    given: Coordinator, runtime: Runtime, last: Any, error: type[Exception]
+) -> None:
+    before = contents(runtime)
+    batch = [
+        CreateSession(session_id="carol"),
+        TransferThreads(thread_ids=("t",), to_session_id="carol"),
+        CloseSession(session_id="alice"),
+        last,
+    ]
+    assert error is type(failure(given.transact(batch, op_id="op-1")))
+    assert before == contents(runtime)
+    assert SessionNotFound is type(failure(given.get_session("carol")))
+    assert {"runs": 1} == answer(given.execute_workflow_in_session("alice", "notes"))
+    assert error is type(failure(given.transact(batch, op_id="op-1")))
+
+
+def test_of_several_threads_all_are_created_or_none(given: Coordinator) -> None:
+    assert NameTaken is type(
+        failure(given.coordinate_threads("alice", [{"name": "x"}, {"name": "notes"}]))
+    )
+    assert ["notes"] == [t.thread_name for t in answer(given.list_threads("alice"))]
+    assert {} == answer(given.coordinate_threads("alice", []))
+
+
+def test_a_part_of_a_batch_is_logged_with_the_sessions_it_concerned(
+    given: Coordinator,
+) -> None:
+    move = TransferThreads(thread_ids=("t",), to_session_id="bob")
+    answer(given.transact([move], op_id="op-1"))
+    record = answer(given.get_operation("op-1"))
+    assert record is not None
+    assert ("Batch", {"alice", "bob"}, ("t",)) == (
+        record.kind,
+        set(record.session_ids),
+        record.thread_ids,
+    )
+
+
+# Streams
+
+
+def test_a_stream_is_iterated_in_plain_code(given: Coordinator) -> None:
+    stream = given.stream_workflow_in_session(
+        "alice", "notes", {"to": 2}, workflow="count"
+    )
+    assert [1, 2] == list(stream)
+    assert [] == list(stream)
+
+
+def test_a_stream_is_iterated_and_awaited_in_asyncio(given: Coordinator) -> None:
+    def start() -> Any:
+        return given.stream_workflow_in_session("alice", "notes", workflow="count")
+
+    async def main() -> list[list[int]]:
+        return [[n async for n in start()], [n async for n in await start()]]
+
+    assert [[1, 2, 3], [1, 2, 3]] == asyncio.run(main())
+
+
+def test_closing_a_stream_stops_the_reading_and_not_the_run(
+    open_runtime: Open,
+) -> None:
+    stop = Stop()
+
+    def work(_context: Any, _config: Any) -> Any:
+        yield 1
+        stop.here()
+        yield 2
+
+    runtime = open_runtime(workflows={"work": work})
+    answer(runtime.session("alice").create_thread("notes", "work", thread_id="t"))
+    coordinator = runtime.coordinator
+    with coordinator.stream_workflow_in_session("alice", "notes", op_id="r") as stream:
+        assert 1 == next(stream)
+        stop.reached()
+    assert [] == list(stream)
+    stop.open()
+    assert 2 == answer(
+        coordinator.execute_workflow_in_session("alice", "notes", op_id="r")
+    )
+
+
+# Health
+
+
+def test_a_sound_runtime_is_healthy(given: Coordinator, runtime: Runtime) -> None:
+    assert runtime.check().clean
+    report = answer(given.health_check())
+    assert isinstance(report, HealthReport)
+    assert ("healthy", []) == (report.status, report.issues)
+    assert UTC is report.timestamp.tzinfo
+
+
+def test_what_a_check_found_is_told_with_the_health(
+    given: Coordinator, runtime: Runtime
+) -> None:
+    store: Any = runtime.store
+    with store._engine.write() as transaction:
+        for key, _ in list(transaction.scan("T", b"")):
+            if key.endswith(b"\x00") and b"t" in key[:3]:
+                transaction.delete("T", key)
+    report = runtime.check()
+    assert not report.clean
+    assert report is runtime.last_report
+    health = answer(given.health_check())
+    assert "unhealthy" == health.status
+    assert len(report.inconsistencies) == len(health.issues)
+    assert answer(given.validate_session_consistency("alice"))
+    assert [] == answer(given.validate_session_consistency("bob"))

@@ -1,0 +1,170 @@
+"""The pool: growth, failures, hung functions, the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from weft.actors.future import Future
+from weft.actors.pool import Pool, PoolStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG_S = 20.0
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool(3)
+    yield pool
+    assert pool.close(LONG_S)
+
+
+def settled(pool: Pool, expected: PoolStatistics) -> PoolStatistics:
+    """Return the statistics once they are as expected, or as they are in the end."""
+    deadline = time.monotonic() + LONG_S
+    while pool.statistics() != expected and time.monotonic() < deadline:
+        pass
+    return pool.statistics()
+
+
+def test_a_function_runs_with_its_arguments_on_a_daemon_os_thread(pool: Pool) -> None:
+    answer: Future[tuple[threading.Thread, int]] = Future()
+    pool.submit(lambda a, b: answer.set((threading.current_thread(), a + b)), 1, 2)
+    thread, total = answer.get(timeout=LONG_S)
+    assert 3 == total
+    assert thread.daemon
+    assert "weft-pool-1" == thread.name
+
+
+def test_an_idle_os_thread_is_used_before_a_new_one_starts(pool: Pool) -> None:
+    for number in range(1, 6):
+        done: Future[None] = Future()
+        pool.submit(done.set)
+        done.get(timeout=LONG_S)
+        expected = PoolStatistics(threads=1, idle=1, queued=0, done=number)
+        assert expected == settled(pool, expected)
+
+
+def test_the_pool_grows_to_its_size_and_queues_beyond(pool: Pool) -> None:
+    gate = threading.Event()
+    for _ in range(5):
+        pool.submit(gate.wait, LONG_S)
+    expected = PoolStatistics(threads=3, idle=0, queued=2, done=0)
+    assert expected == settled(pool, expected)
+    gate.set()
+    expected = PoolStatistics(threads=3, idle=3, queued=0, done=5)
+    assert expected == settled(pool, expected)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_a_function_that_raises_is_logged_and_its_os_thread_goes_on(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    pool = Pool(1)
+    done: Future[None] = Future()
+    pool.submit(fail)
+    pool.submit(done.set)
+    done.get(timeout=LONG_S)
+    assert pool.close(LONG_S)
+    assert ["ERROR"] == [record.levelname for record in caplog.records]
+    assert 2 == pool.statistics().done
+
+
+def test_a_hung_function_leaves_the_others_running(pool: Pool) -> None:
+    gate = threading.Event()
+    pool.submit(gate.wait, LONG_S)
+    for _ in range(100):
+        done: Future[None] = Future()
+        pool.submit(done.set)
+        done.get(timeout=LONG_S)
+    gate.set()
+
+
+def test_close_runs_what_is_queued_and_refuses_more() -> None:
+    pool = Pool(2)
+    seen: list[int] = []
+    for number in range(100):
+        pool.submit(seen.append, number)
+    assert pool.close(LONG_S)
+    assert set(range(100)) == set(seen)
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.submit(seen.append, 1)
+    assert PoolStatistics(threads=0, idle=0, queued=0, done=100) == pool.statistics()
+    assert pool.close(LONG_S)
+
+
+def test_close_does_not_wait_longer_than_its_timeout() -> None:
+    pool = Pool(1)
+    gate = threading.Event()
+    pool.submit(gate.wait, LONG_S)
+    before = time.monotonic()
+    assert not pool.close(0.02)
+    assert time.monotonic() - before < 1
+    gate.set()
+    assert pool.close(LONG_S)
+
+
+def test_no_function_is_lost_in_silence_when_submit_races_close(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(50):
+        pool = Pool(2)
+        done: list[None] = []
+        accepted: list[None] = []
+
+        def submit_many(
+            pool: Pool = pool,
+            done: list[None] = done,
+            accepted: list[None] = accepted,
+        ) -> None:
+            for _ in range(50):
+                try:
+                    pool.submit(done.append, None)
+                except RuntimeError:
+                    return
+                accepted.append(None)
+
+        caplog.clear()
+        thread = threading.Thread(target=submit_many)
+        thread.start()
+        assert pool.close(LONG_S)
+        thread.join(LONG_S)
+        assert pool.close(LONG_S)
+        assert len(accepted) == len(done) + len(caplog.records)
+
+
+def test_a_pool_without_os_threads_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 or more"):
+        Pool(0)
+
+
+def test_a_hung_function_cannot_hold_the_process() -> None:
+    program = """
+import sys, threading
+sys.path[:0] = {path!r}
+from weft.actors.pool import Pool
+started = threading.Event()
+def hang():
+    started.set()
+    threading.Event().wait()
+Pool(1).submit(hang)
+print(started.wait(10))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program.format(path=sys.path)],
+        capture_output=True,
+        text=True,
+        timeout=LONG_S,
+        check=True,
+    )
+    assert "True\n" == done.stdout

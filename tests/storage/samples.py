@@ -1,0 +1,161 @@
+"""One world, and for each kind of operation one it accepts and one it refuses.
+
+The world: session `a` owns `t1` (named `one`, two states), `t2` (`two`, run `r2` in
+progress) and `t3` (`three`); `b` is empty; `c` is closed; `t0` was removed.
+"""
+
+from typing import Final, NamedTuple
+
+from tests.storage.client import Client
+from weft.storage import errors
+from weft.storage import operations as op
+from weft.storage.operations import encode_value as raw
+
+WORLD: Final[tuple[op.Operation, ...]] = (
+    op.CreateSession(session_id="a", user_id="u", metadata=raw({"k": 1})),
+    op.CreateSession(session_id="b"),
+    op.CreateSession(session_id="c"),
+    op.CloseSession(session_id="c"),
+    op.CreateThreads(
+        session_id="a",
+        threads=(
+            op.NewThread("t0", "zero"),
+            op.NewThread("t1", "one", workflow="w", config=raw({"n": 1})),
+            op.NewThread("t2", "two", metadata=raw({"m": 2})),
+            op.NewThread("t3", "three"),
+        ),
+    ),
+    op.RemoveThreads(session_id="a", threads=("zero",)),
+    op.AppendState(thread_id="t1", state_id="s1", values=raw({"done": 1})),
+    op.AppendState(thread_id="t1", state_id="s2", values=raw({"done": 2})),
+    op.StartRun(thread_id="t2", run_id="r2", workflow="w", config=raw({"c": 3})),
+)
+
+
+class Sample(NamedTuple):
+    """What one kind of operation shows."""
+
+    applied: op.Operation
+    refused: op.Operation
+    error: type[errors.SessionThreadException]
+
+
+def new(thread_id: str, name: str) -> op.NewThread:
+    """Return a thread with data of all sorts."""
+    return op.NewThread(
+        thread_id, name, workflow="w", config=raw({"x": [1]}), metadata=raw({})
+    )
+
+
+SAMPLES: Final[dict[str, Sample]] = {
+    "CreateSession": Sample(
+        op.CreateSession(
+            session_id="d", user_id="u", metadata=raw({"deep": {"er": [1.5]}})
+        ),
+        op.CreateSession(session_id="a"),
+        errors.SessionExists,
+    ),
+    "UpdateSession": Sample(
+        op.UpdateSession(session_id="a", user_id="v", metadata=raw({"k": 2})),
+        op.UpdateSession(session_id="c", user_id="v"),
+        errors.SessionClosed,
+    ),
+    "CloseSession": Sample(
+        op.CloseSession(session_id="b"),
+        op.CloseSession(session_id="a", move_to="b"),
+        errors.ThreadBusy,
+    ),
+    "CreateThreads": Sample(
+        op.CreateThreads(session_id="b", threads=(new("t4", "one"), new("t5", "two"))),
+        op.CreateThreads(session_id="a", threads=(new("t4", "four"), new("t5", "one"))),
+        errors.NameTaken,
+    ),
+    "RemoveThreads": Sample(
+        op.RemoveThreads(session_id="a", threads=("one", "t3")),
+        op.RemoveThreads(session_id="a", threads=("one", "two")),
+        errors.ThreadBusy,
+    ),
+    "TransferThreads": Sample(
+        op.TransferThreads(
+            thread_ids=("t1", "t3"), from_session_id="a", to_session_id="b"
+        ),
+        op.TransferThreads(
+            thread_ids=("t1", "t0"), to_session_id="d", create_session=True
+        ),
+        errors.ThreadNotFound,
+    ),
+    "RenameThread": Sample(
+        op.RenameThread(thread_id="t1", session_id="a", new_name="uno"),
+        op.RenameThread(thread_id="t1", new_name="two"),
+        errors.NameTaken,
+    ),
+    "StartRun": Sample(
+        op.StartRun(session_id="a", thread_name="one", run_id="r1", workflow="w"),
+        op.StartRun(thread_id="t2", run_id="r1", workflow="w"),
+        errors.ThreadBusy,
+    ),
+    "ResumeRun": Sample(
+        op.ResumeRun(thread_id="t2", run_id="r2", workflow_version="2"),
+        op.ResumeRun(thread_id="t1", run_id="r2"),
+        errors.StaleRevision,
+    ),
+    "AppendState": Sample(
+        op.AppendState(
+            thread_id="t2", state_id="s3", run_id="r2", rev=1, values=raw([None, "x"])
+        ),
+        op.AppendState(
+            thread_id="t2", state_id="s3", run_id="r2", attempt=2, values=raw({})
+        ),
+        errors.StaleRevision,
+    ),
+    "FinishRun": Sample(
+        op.FinishRun(
+            thread_id="t2",
+            run_id="r2",
+            result=raw("end"),
+            state_id="s3",
+            values=raw({"z": 1}),
+        ),
+        op.FinishRun(thread_id="t2", run_id="r2", status="running"),
+        errors.InvalidArgument,
+    ),
+    "TrackInteraction": Sample(
+        op.TrackInteraction(
+            session_id="a",
+            interaction_id="i1",
+            thread_id="t1",
+            interaction_type="click",
+            content=raw({"at": [1, 2]}),
+            timestamp_us=7,
+        ),
+        op.TrackInteraction(
+            session_id="z", interaction_id="i1", interaction_type="x", timestamp_us=7
+        ),
+        errors.SessionNotFound,
+    ),
+    "Batch": Sample(
+        op.Batch(
+            parts=(
+                op.CreateSession(session_id="d"),
+                op.TransferThreads(thread_ids=("t1",), to_session_id="d"),
+                op.AppendState(thread_id="t1", state_id="s3", values=raw(3)),
+                op.RemoveThreads(threads=("t3",)),
+            )
+        ),
+        op.Batch(
+            parts=(
+                op.CreateSession(session_id="d"),
+                op.TransferThreads(thread_ids=("t1",), to_session_id="d"),
+                op.RemoveThreads(threads=("t3",)),
+                op.RenameThread(thread_id="t3", new_name="four"),
+            )
+        ),
+        errors.ThreadNotFound,
+    ),
+}
+
+
+def build_world(client: Client) -> None:
+    """Make the world that the samples are about."""
+    for operation in WORLD:
+        client.do(operation)

@@ -1,0 +1,347 @@
+"""Runs and states: one run at a time on a thread, and every write fenced.
+
+Part of the contract: every test runs on every store.
+"""
+
+import pytest
+
+from tests.storage.client import START_US, Client
+from tests.storage.invariants import broken
+from weft.storage import Run, State, Thread
+from weft.storage.errors import (
+    InvalidArgument,
+    SessionNotFound,
+    StaleRevision,
+    ThreadBusy,
+    ThreadNotFound,
+)
+from weft.storage.operations import (
+    AppendState,
+    CreateThreads,
+    Failure,
+    FinishRun,
+    NewThread,
+    RemoveThreads,
+    ResumeRun,
+    StartRun,
+    TransferThreads,
+)
+from weft.storage.operations import encode_value as raw
+
+START = StartRun(thread_id="t", run_id="r", workflow="w")
+
+
+@pytest.fixture
+def client(client: Client) -> Client:
+    """Return a client of a store whose session `a` owns a thread `t` named `name`."""
+    client.do(
+        CreateThreads(
+            session_id="a", threads=(NewThread("t", "name"),), create_session=True
+        )
+    )
+    return client
+
+
+def thread(client: Client) -> Thread:
+    found = client.see(lambda s: s.thread("t"))
+    assert found is not None
+    return found
+
+
+def run(client: Client) -> Run:
+    found = client.see(lambda s: s.run("r"))
+    assert found is not None
+    return found
+
+
+def states(client: Client) -> list[State]:
+    return client.see(lambda s: list(s.states("t")))
+
+
+def write(state_id: str = "s", **more: object) -> AppendState:
+    """Return a state written by the run."""
+    fields = {"run_id": "r", "values": state_id} | more
+    return AppendState(thread_id="t", state_id=state_id, **fields)  # type: ignore[arg-type]
+
+
+# -- starting ------------------------------------------------------------------------
+
+
+def test_a_started_run_holds_its_thread(client: Client) -> None:
+    outcome = client.outcome(
+        StartRun(
+            session_id="a",
+            thread_name="name",
+            run_id="r",
+            workflow="w",
+            workflow_version="3",
+            config=raw({"c": 1}),
+        )
+    )
+    now_us = START_US + client.number
+    started = outcome.result
+    assert started == run(client)
+    assert ("r", "t", "w", "3", "running", 1) == (
+        started.run_id,
+        started.thread_id,
+        started.workflow,
+        started.workflow_version,
+        started.status,
+        started.attempt,
+    )
+    assert ({"c": 1}, None, None) == (started.config, started.result, started.error)
+    assert (now_us, now_us, None) == (
+        started.created_at_us,
+        started.started_at_us,
+        started.finished_at,
+    )
+    held = thread(client)
+    assert ("busy", "r", 1, 1) == (held.status, held.run_id, held.run_attempt, held.rev)
+    assert [("a", "run", held)] == [
+        (e.session_id, e.change, e.thread) for e in outcome.events
+    ]
+    assert [("r", "t")] == client.see(lambda s: list(s.live_runs()))
+
+
+def test_a_second_run_is_told_which_one_is_in_its_way(client: Client) -> None:
+    client.do(START)
+    second = StartRun(thread_id="t", run_id="r2", workflow="w")
+    error = client.refuse(second, ThreadBusy)
+    assert isinstance(error, ThreadBusy)
+    assert ("r", "t", "a") == (error.run_id, error.thread_id, error.session_id)
+
+
+def test_a_run_id_is_used_once(client: Client) -> None:
+    client.do(START)
+    client.do(FinishRun(thread_id="t", run_id="r"))
+    client.refuse(START, ThreadBusy)
+
+
+def test_a_run_needs_a_thread_that_is_there(client: Client) -> None:
+    for operation, error in (
+        (StartRun(thread_id="u", run_id="r", workflow="w"), ThreadNotFound),
+        (
+            StartRun(thread_id="t", session_id="b", run_id="r", workflow="w"),
+            ThreadNotFound,
+        ),
+        (
+            StartRun(session_id="a", thread_name="x", run_id="r", workflow="w"),
+            ThreadNotFound,
+        ),
+        (
+            StartRun(session_id="b", thread_name="x", run_id="r", workflow="w"),
+            SessionNotFound,
+        ),
+        (StartRun(session_id="a", run_id="r", workflow="w"), InvalidArgument),
+        (StartRun(run_id="r", workflow="w"), InvalidArgument),
+    ):
+        client.refuse(operation, error)
+
+
+# -- states --------------------------------------------------------------------------
+
+
+def test_states_chain_by_step_and_parent(client: Client) -> None:
+    client.do(START)
+    outcome = client.outcome(write("s1", values=raw({"n": 1}), metadata=raw({"m": 1})))
+    assert ("s1", "t", 1) == (
+        outcome.result.state_id,
+        outcome.result.thread_id,
+        outcome.result.step,
+    )
+    assert [("a", "state")] == [(e.session_id, e.change) for e in outcome.events]
+    assert 2 == client.do(write("s2")).step
+    second, first = states(client)
+    assert (2, "s1", "s2") == (second.step, second.parent_id, second.values)
+    assert (1, None, {"n": 1}, {"m": 1}, "r") == (
+        first.step,
+        first.parent_id,
+        first.values,
+        first.metadata,
+        first.run_id,
+    )
+
+
+def test_a_state_may_be_written_by_hand_while_no_run_does(client: Client) -> None:
+    client.do(write(run_id=None))
+    assert states(client)[0].run_id is None
+    client.do(START)
+    error = client.refuse(write(run_id=None), ThreadBusy)
+    assert {"run_id": "r"} == error.details
+
+
+def test_only_the_present_attempt_of_the_present_run_may_write(client: Client) -> None:
+    client.refuse(write(), StaleRevision)
+    client.do(START)
+    client.refuse(write(run_id="other"), StaleRevision)
+    client.refuse(write(attempt=2), StaleRevision)
+    client.do(write())
+    client.do(ResumeRun(thread_id="t", run_id="r"))
+    client.refuse(write("late"), StaleRevision)
+    client.do(write("s2", attempt=2))
+    client.do(FinishRun(thread_id="t", run_id="r", attempt=2))
+    client.refuse(write("later", attempt=2), StaleRevision)
+    assert ["s2", "s"] == [state.state_id for state in states(client)]
+
+
+def test_a_write_of_an_older_revision_is_refused(client: Client) -> None:
+    client.do(START)
+    move = TransferThreads(
+        thread_ids=("t",), to_session_id="b", create_session=True, even_busy=True
+    )
+    client.do(move)
+    error = client.refuse(write(rev=1), StaleRevision)
+    assert {"stored_rev": 2, "given_rev": 1} == error.details
+    client.do(write(rev=2))
+    assert [2] == [state.rev for state in states(client)]
+
+
+def test_several_states_in_one_group_take_steps_in_order(client: Client) -> None:
+    client.group(START, *[write(f"s{n}") for n in range(1, 6)])
+    assert [5, 4, 3, 2, 1] == [state.step for state in states(client)]
+    assert [] == client.see(broken)
+
+
+# -- resuming and ending -------------------------------------------------------------
+
+
+def test_a_resumed_run_is_its_next_attempt(client: Client) -> None:
+    started = client.do(START)
+    outcome = client.outcome(ResumeRun(thread_id="t", run_id="r", workflow_version="2"))
+    resumed = outcome.result
+    assert resumed == run(client)
+    assert (2, "2", "running") == (
+        resumed.attempt,
+        resumed.workflow_version,
+        resumed.status,
+    )
+    assert started.created_at_us == resumed.created_at_us < resumed.started_at_us
+    assert (2, "r") == (thread(client).run_attempt, thread(client).run_id)
+    assert [("a", "run")] == [(e.session_id, e.change) for e in outcome.events]
+    assert "2" == client.do(ResumeRun(thread_id="t", run_id="r")).workflow_version
+
+
+def test_only_a_run_in_progress_is_resumed_or_finished(client: Client) -> None:
+    for operation in (
+        ResumeRun(thread_id="t", run_id="r"),
+        FinishRun(thread_id="t", run_id="r"),
+    ):
+        client.refuse(operation, StaleRevision)
+    client.do(START)
+    client.do(FinishRun(thread_id="t", run_id="r"))
+    client.refuse(ResumeRun(thread_id="t", run_id="r"), StaleRevision)
+    client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+
+
+def test_an_old_attempt_does_not_finish_the_run(client: Client) -> None:
+    client.do(START)
+    client.do(ResumeRun(thread_id="t", run_id="r"))
+    error = client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+    assert ("t", "r") == (error.thread_id, error.details["run_id"])
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [
+        ("success", "idle"),
+        ("error", "error"),
+        ("timeout", "error"),
+        ("interrupted", "interrupted"),
+    ],
+)
+def test_an_ended_run_frees_its_thread(client: Client, status: str, left: str) -> None:
+    client.do(START)
+    client.do(write("s1"))
+    outcome = client.outcome(
+        FinishRun(
+            thread_id="t",
+            run_id="r",
+            status=status,  # type: ignore[arg-type]
+            result=raw({"n": 1}),
+            state_id="s2",
+            values=raw("last"),
+        )
+    )
+    now_us = START_US + client.number
+    ended = run(client)
+    assert (status, {"n": 1}, now_us) == (
+        ended.status,
+        ended.result,
+        ended.finished_at_us,
+    )
+    assert (left, None, 0) == (
+        thread(client).status,
+        thread(client).run_id,
+        thread(client).run_attempt,
+    )
+    ref = outcome.result
+    assert ("r", "t", status, "s2", 2) == (
+        ref.run_id,
+        ref.thread_id,
+        ref.status,
+        ref.state.state_id,
+        ref.state.step,
+    )
+    assert ["last", "s1"] == [state.values for state in states(client)]
+    assert [] == client.see(lambda s: list(s.live_runs()))
+    assert [] == client.see(broken)
+    client.do(StartRun(thread_id="t", run_id="next", workflow="w"))
+
+
+def test_a_failed_run_says_why(client: Client) -> None:
+    client.do(START)
+    failure = Failure("ValueError", "no such line")
+    ref = client.do(FinishRun(thread_id="t", run_id="r", status="error", error=failure))
+    assert ref.state is None
+    assert {"type": "ValueError", "message": "no such line"} == run(client).error
+
+
+@pytest.mark.parametrize("status", ["pending", "running"])
+def test_a_run_does_not_end_in_progress(client: Client, status: str) -> None:
+    client.do(START)
+    operation = FinishRun(thread_id="t", run_id="r", status=status)  # type: ignore[arg-type]
+    client.refuse(operation, InvalidArgument)
+
+
+# -- busy threads --------------------------------------------------------------------
+
+
+def test_a_busy_thread_stays_unless_the_caller_insists(client: Client) -> None:
+    client.do(START)
+    client.refuse(RemoveThreads(threads=("t",)), ThreadBusy)
+    move = TransferThreads(thread_ids=("t",), to_session_id="b", create_session=True)
+    error = client.refuse(move, ThreadBusy)
+    assert isinstance(error, ThreadBusy)
+    assert "r" == error.run_id
+
+
+def test_a_run_goes_along_with_its_thread(client: Client) -> None:
+    client.do(START)
+    move = TransferThreads(
+        thread_ids=("t",), to_session_id="b", create_session=True, even_busy=True
+    )
+    client.do(move)
+    assert ("b", "busy", "r") == (
+        thread(client).session_id,
+        thread(client).status,
+        thread(client).run_id,
+    )
+    resumed = client.do(ResumeRun(thread_id="t", run_id="r"))
+    assert (2, 2) == (resumed.attempt, resumed.rev)
+    client.do(FinishRun(thread_id="t", run_id="r", attempt=2))
+    assert [] == client.see(broken)
+
+
+def test_the_run_of_a_removed_thread_is_fenced_and_gone(client: Client) -> None:
+    client.do(START)
+    client.do(write("s1"))
+    client.do(RemoveThreads(threads=("t",), even_busy=True))
+    client.refuse(write("late"), ThreadNotFound)
+    client.refuse(FinishRun(thread_id="t", run_id="r"), ThreadNotFound)
+    assert client.see(lambda s: s.run("r")) is None
+    assert [] == client.see(lambda s: list(s.live_runs()))
+    client.do(CreateThreads(session_id="a", threads=(NewThread("t", "name"),)))
+    client.refuse(write("later"), StaleRevision)
+    client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+    assert [] == states(client)
+    assert [] == client.see(broken)
