@@ -52,3 +52,11 @@ def until_waiting(future: Future[Any]) -> None:
     deadline = time.monotonic() + LONG_S
     while not future._waiters:
         assert time.monotonic() < deadline
+
+
+async def loop_turn() -> None:
+    """Let the running loop handle everything that is ready."""
+    loop = asyncio.get_running_loop()
+    turned = loop.create_future()
+    loop.call_soon(turned.set_result, None)
+    await turned

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.actors.futures import LOOPS, eager_switching, in_thread, run_on, set_all
+from tests.actors.futures import (
+    LOOPS,
+    eager_switching,
+    in_thread,
+    loop_turn,
+    run_on,
+    set_all,
+)
 from weft.actors.bridge import Bridge
 from weft.actors.future import Future
 
@@ -46,7 +53,7 @@ def test_a_batch_of_replies_costs_one_call_into_the_loop() -> None:
     async def main() -> int:
         futures: list[Future[int]] = [Future() for _ in range(1_000)]
         waiting = [asyncio.ensure_future(wait(future)) for future in futures]
-        await asyncio.sleep(0)
+        await loop_turn()
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CountingLoop)
         before = loop.calls

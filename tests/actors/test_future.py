@@ -16,6 +16,7 @@ from tests.actors.futures import (
     LOOPS,
     eager_switching,
     in_thread,
+    loop_turn,
     run_on,
     set_all,
     until_waiting,
@@ -241,7 +242,7 @@ def test_awaiting_leaves_the_loop_running(new_loop: Callable[[], Any]) -> None:
         async def tick() -> None:
             nonlocal ticks
             while not future.done():
-                await asyncio.sleep(0)
+                await loop_turn()
                 ticks += 1
                 if ticks == 100:
                     in_thread(lambda: future.set(5))
@@ -265,7 +266,7 @@ def test_cancelling_abandons_only_the_waiting(new_loop: Callable[[], Any]) -> No
             return await future
 
         task = asyncio.ensure_future(wait())
-        await asyncio.sleep(0)
+        await loop_turn()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -27,7 +27,7 @@ from tests.actors.support import (
     settle,
 )
 from weft.actors import ExecutionContext, Future, PoolExecutor, Runtime
-from weft.actors import thread as thread_module
+from weft.actors import submitter as submitter_module
 from weft.actors.messages import Command, RunCommand, Settled, Yielded
 from weft.actors.session import SessionActor
 from weft.actors.thread import ThreadActor
@@ -327,7 +327,7 @@ def test_a_full_queue_is_told_at_once(
 
 @pytest.fixture
 def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_module, "RETRY_DELAY_S", 0.01)
+    monkeypatch.setattr(submitter_module, "RETRY_DELAY_S", 0.01)
 
 
 @pytest.mark.usefixtures("_no_delay")
@@ -551,7 +551,7 @@ def test_futures_and_streams_are_awaited_without_blocking_the_loop(
         stream = coordinator.stream_workflow_in_session("alice", "n-0", workflow="walk")
         assert 1 == await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
+        await asyncio.wait({waiting}, timeout=0)
         walk.stop.open()  # on the loop: a blocked one would never get here
         assert 2 == await waiting
         assert [] == [item async for item in await stream]

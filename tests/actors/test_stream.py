@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 import pytest
 
+from tests.actors.futures import loop_turn
 from weft.actors.future import Future
 from weft.actors.stream import STREAM_ITEMS_MAX, Stream
 
@@ -87,7 +88,7 @@ def test_the_loop_runs_while_a_reader_waits() -> None:
     async def main() -> list[int]:
         stream = Watched()
         reader = asyncio.ensure_future(read_all(stream))
-        await asyncio.sleep(0)
+        await loop_turn()
         stream.push(1)  # on the loop: a blocked one would never get here
         stream.finish()
         return await reader

@@ -45,8 +45,13 @@ def test_every_random_bit_of_a_generated_id_takes_both_values() -> None:
         value = uuid.UUID(new_id()).int
         ones |= value
         zeros |= ~value
-    random_bits = (0xFFF << 64) | (1 << 62) - 1
+    random_bits = (1 << 48) - 1
     assert random_bits == ones & random_bits == zeros & random_bits
+
+
+def test_ids_sort_in_the_order_they_were_generated() -> None:
+    ids = [new_id() for _ in range(10_000)]
+    assert sorted(ids) == ids
 
 
 def test_a_forked_child_does_not_repeat_its_parents_ids() -> None:

@@ -120,6 +120,27 @@ def test_a_forked_child_cannot_use_the_store_and_does_not_harm_it(
         assert 0 == process.wait(timeout=30)
 
 
+def test_a_child_forked_meanwhile_does_not_keep_the_lock_nor_take_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "owner.lock"
+    lock = OwnerLock.acquire(path)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # holds a copy of the descriptor until the parent is done
+        os.close(write)
+        lock.release()
+        os.read(read, 1)
+        os._exit(0)
+    with pytest.raises(StoreLocked):
+        OwnerLock.acquire(path)
+    lock.release()
+    OwnerLock.acquire(path).release()
+    os.close(write)
+    os.close(read)
+    assert (child, 0) == os.waitpid(child, 0)
+
+
 def test_the_lock_names_its_holder_and_nobody_before(tmp_path: Path) -> None:
     path = tmp_path / "owner.lock"
     path.write_text("4000000000 and what an older version may have written\n")

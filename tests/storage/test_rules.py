@@ -17,7 +17,7 @@ from weft.storage import LmdbStore, MemoryStore, Snapshot, Thread, Tombstone
 from weft.storage import store as store_module
 from weft.storage.group import RECENT_RECORDS_MAX
 from weft.storage.keys import Key, thread_key
-from weft.storage.rules import Applied, Refused, decide, reads, result_type
+from weft.storage.rules import RESULTS, Applied, Refused, decide, reads
 from weft.storage.store import TreeStore
 
 FAST = settings(
@@ -161,4 +161,4 @@ def test_a_decision_leaves_the_view_alone_and_is_always_the_same() -> None:
 
 def test_every_kind_has_a_rule_an_answer_type_and_a_model() -> None:
     assert set(SAMPLES) == {kind.__name__ for kind in STEPS}
-    assert None not in [result_type(kind) for kind in SAMPLES]
+    assert None not in [RESULTS[kind] for kind in SAMPLES]

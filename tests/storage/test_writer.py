@@ -25,6 +25,7 @@ from weft.storage import (
 from weft.storage import writer as writer_module
 from weft.storage.errors import (
     DeadlineExceeded,
+    InvalidArgument,
     OperationMismatch,
     Overloaded,
     SessionExists,
@@ -250,6 +251,46 @@ def test_when_a_group_fails_all_its_callers_know_why_and_the_next_one_works(
     gated.open_gate()
     assert 2 == gated.answers.wait_for(5)[-1].seq
     assert not gated.writer.read_only
+
+
+class _Poisoned:
+    """A store that breaks, by a defect, on one operation."""
+
+    def __init__(self, store: TreeStore) -> None:
+        self._store = store
+
+    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+        if any(operation.op_id == "poison" for operation in operations):
+            raise ZeroDivisionError("a defect of the rules")
+        return self._store.apply(operations)
+
+
+def test_an_operation_that_breaks_the_store_does_not_take_its_neighbours_along(
+    gated: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    gated.gated.store = _Poisoned(gated.store)  # type: ignore[assignment]
+    gated.submit("first")
+    gated.wait_at_gate()
+    gated.submit("a", "poison", "c")
+    gated.open_gate(1000)
+    outcomes = gated.answers.wait_for(4)
+    assert [None, None, StoreReadOnly, None] == errors(outcomes)
+    assert isinstance(outcomes[2].error.cause, ZeroDivisionError)  # type: ignore[union-attr]
+    assert "a defect of the rules" in caplog.text
+
+
+def test_an_id_that_fits_no_key_costs_its_own_operation_only(
+    lmdb_store: TreeStore,
+) -> None:
+    desk = Desk(lmdb_store, gated=True)
+    desk.writer.start()
+    desk.submit("first")
+    desk.wait_at_gate()
+    desk.submit("a", "x" * 600, "c")
+    desk.open_gate(1000)
+    assert [None, None, InvalidArgument, None] == errors(desk.answers.wait_for(4))
+    assert not desk.writer.read_only
+    assert desk.writer.close(WAIT_S)
 
 
 def test_a_closed_store_is_told_as_that(gated: Desk) -> None:

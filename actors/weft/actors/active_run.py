@@ -4,12 +4,19 @@ from typing import Any, Final
 
 import msgspec
 
+from weft.actors.context import ExecutionContext
 from weft.actors.executor import Execution
 from weft.actors.messages import RunCommand
-from weft.storage import FinishRun, Run, Thread, WorkflowExecutionError
+from weft.storage import FinishRun, Run, RunInterrupted, Thread, WorkflowExecutionError
 from weft.storage.operations import Failure
 
-__all__ = ["ActiveRun", "answer", "execution_error"]
+__all__ = [
+    "ActiveRun",
+    "answer",
+    "being_taken_over",
+    "context_of",
+    "execution_error",
+]
 
 _decode: Final = msgspec.msgpack.decode
 
@@ -70,6 +77,26 @@ def answer(command: RunCommand, result: msgspec.Raw) -> None:
     command.future.try_set(_decode(result))
     if command.stream is not None:
         command.stream.finish()
+
+
+def context_of(run: Run, thread: Thread) -> ExecutionContext:
+    """Return what a run will see of the world it runs in."""
+    return ExecutionContext(
+        thread.session_id,
+        thread.thread_id,
+        thread.thread_name,
+        run.run_id,
+        run.attempt,
+    )
+
+
+def being_taken_over(run: Run, op_id: str) -> RunInterrupted:
+    """Return the error of a repeated start whose run has no process at the moment."""
+    return RunInterrupted(
+        f"Run {run.run_id} is being taken over after a crash.",
+        thread_id=run.thread_id,
+        op_id=op_id,
+    )
 
 
 def execution_error(

@@ -23,11 +23,11 @@ from weft.actors.future import Future
 from weft.actors.queries import Queries
 from weft.actors.runs import Runs
 from weft.actors.session_operations import SessionOperations
+from weft.actors.sources import Sources
 from weft.actors.thread_operations import ThreadOperations
-from weft.storage import Interaction, InvalidArgument, TrackInteraction, new_id
+from weft.storage import Interaction, InvalidArgument, TrackInteraction
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping, encode_value
-from weft.storage.store import clock_us
 
 __all__ = ["Coordinator", "HealthReport"]
 
@@ -74,7 +74,9 @@ class Coordinator(SessionOperations, ThreadOperations, Runs, Queries):
             SessionNotFound: there is no such session.
             InvalidArgument: the interaction has no type, or fields that mean nothing.
         """
-        operation = _interaction(check_id(session_id, "session id"), interaction)
+        operation = _interaction(
+            self._house.sources, check_id(session_id, "session id"), interaction
+        )
         return self._apply(operation, op_id, timeout_s, session_id=session_id)
 
     def health_check(self) -> Future[HealthReport]:
@@ -109,7 +111,9 @@ class _Given(msgspec.Struct, forbid_unknown_fields=True):
 msgspec.msgpack.Decoder(_Given)
 
 
-def _interaction(session_id: str, given: Mapping[str, Any]) -> TrackInteraction:
+def _interaction(
+    sources: Sources, session_id: str, given: Mapping[str, Any]
+) -> TrackInteraction:
     try:
         said = msgspec.convert(given, _Given)
     except msgspec.ValidationError as error:
@@ -119,7 +123,7 @@ def _interaction(session_id: str, given: Mapping[str, Any]) -> TrackInteraction:
         raise InvalidArgument("The interaction's timestamp has no time zone.")
     return TrackInteraction(
         session_id=session_id,
-        interaction_id=new_id()
+        interaction_id=sources.new_id()
         if said.interaction_id is None
         else check_id(said.interaction_id, "interaction id"),
         thread_id=None
@@ -130,7 +134,7 @@ def _interaction(session_id: str, given: Mapping[str, Any]) -> TrackInteraction:
         ),
         content=encode_value(said.content, "content"),
         metadata=encode_mapping(said.metadata, "metadata"),
-        timestamp_us=clock_us()
+        timestamp_us=sources.clock_us()
         if when is None
         else (when - _EPOCH) // timedelta(microseconds=1),
     )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from weft.actors.future import Future
 from weft.actors.messages import Busy, Command, RunCommand, same
+from weft.actors.sources import Sources
 from weft.storage import (
     InvalidArgument,
     Operation,
@@ -20,11 +21,9 @@ from weft.storage import (
     SessionThreadException,
     Snapshot,
     Store,
-    new_id,
 )
 from weft.storage.check import CheckReport
 from weft.storage.ids import check_id
-from weft.storage.store import clock_us
 
 __all__ = [
     "Door",
@@ -46,6 +45,7 @@ class House(Protocol):
     """What stands behind the door: the runtime."""
 
     store: Store
+    sources: Sources
 
     @property
     def closed(self) -> bool:
@@ -163,10 +163,11 @@ class Door:
         if_running: Busy = "reject",
     ) -> Future[Any]:
         """Send an operation to a session, or to the owner of its first thread."""
+        sources = self._house.sources
         operation = replace(
             operation,
-            op_id=new_id() if op_id is None else check_id(op_id, "op id"),
-            at_us=clock_us(),
+            op_id=sources.new_id() if op_id is None else check_id(op_id, "op id"),
+            at_us=sources.clock_us(),
         )
         command = Command(operation, Future(), names, thread_ids, answer, if_running)
         return self._house.send(

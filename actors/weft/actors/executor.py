@@ -20,7 +20,7 @@ from weft.actors.context import ExecutionContext
 from weft.actors.messages import Failed, Returned, Yielded
 from weft.actors.pool import Pool
 from weft.actors.workflow import Workflow
-from weft.storage import InvalidArgument, RunInterrupted, Store
+from weft.storage import RunInterrupted, Store
 from weft.storage.operations import Failure, encode_value
 from weft.storage.records import NIL, Run
 
@@ -111,7 +111,7 @@ class Execution:
             self._read_state()
             value = self._workflow.function(self.context, self.run.config)
             if not isgenerator(value):
-                encoded = _encode(value, "the workflow's result")
+                encoded = encode_value(value, "the workflow's result")
                 return self._returned(encoded, is_state=value is not None)
             self._generator = generator = cast("Generator[Any, None, Any]", value)
         return self._advance_generator(generator)
@@ -127,9 +127,9 @@ class Execution:
         except StopIteration as stop:
             if stop.value is None:
                 return self._returned(self._last, is_state=False)
-            encoded = _encode(stop.value, "the workflow's result")
+            encoded = encode_value(stop.value, "the workflow's result")
             return self._returned(encoded, is_state=False)
-        self._last = _encode(value, "the yielded state")
+        self._last = encode_value(value, "the yielded state")
         return Yielded(self.run.run_id, self.run.attempt, self._last)
 
     def _returned(self, encoded: msgspec.Raw, *, is_state: bool) -> Returned:
@@ -154,21 +154,3 @@ def failure_of(error: BaseException) -> Failure:
         words = f"(no words: {type(unprintable).__name__} in __str__)"
     words = words[:FAILURE_CHARACTERS_MAX].encode(errors="replace").decode()
     return Failure(type(error).__name__, words)
-
-
-def _encode(value: Any, what: str) -> msgspec.Raw:
-    """Return a value as it is stored, if it can be read back.
-
-    Not every value that MessagePack can write can be read, such as a mapping whose
-    keys are mappings.
-
-    Raises:
-        InvalidArgument: it cannot be encoded, or not be read back.
-    """
-    encoded = encode_value(value, what)
-    try:
-        msgspec.msgpack.decode(encoded)
-    except (msgspec.DecodeError, RecursionError) as error:
-        words = f"{what} cannot be read back: {error}."
-        raise InvalidArgument(words, cause=error) from error
-    return encoded

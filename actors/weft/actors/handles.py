@@ -95,14 +95,16 @@ class SessionHandle:
             SessionClosed: the session is closed.
         """
         runtime = self._runtime
+        new_id = runtime.sources.new_id
+        thread = new_thread(name, workflow, config, metadata, thread_id, new_id)
 
         def handle(threads: list[Thread]) -> ThreadHandle:
-            thread = threads[0]
-            return ThreadHandle(runtime, thread.thread_id, thread.session_id)
+            made = threads[0]
+            return ThreadHandle(runtime, made.thread_id, made.session_id)
 
         return runtime.coordinator.create_threads(
             self.session_id,
-            (new_thread(name, workflow, config, metadata, thread_id),),
+            (thread,),
             handle,
             create_session=True,
             op_id=op_id,

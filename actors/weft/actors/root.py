@@ -33,18 +33,17 @@ from weft.actors.messages import (
     RunCommand,
     Settled,
 )
+from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
 from weft.actors.session import SessionActor
 from weft.storage import (
     Operation,
     Outcome,
     SessionThreadException,
-    StartRun,
     Submission,
     ThreadNotFound,
 )
 from weft.storage.rules import Event
-from weft.storage.store import clock_us
 
 if TYPE_CHECKING:
     from weft.actors.future import Future
@@ -110,14 +109,7 @@ class Root(LightActor):
         if isinstance(message, Command):
             operation = message.operation
         else:
-            operation = StartRun(
-                op_id=message.op_id,
-                at_us=clock_us(),
-                thread_id=message.thread_id,
-                run_id=message.run_id,
-                workflow=message.workflow,
-                config=message.config,
-            )
+            operation = unplaced_start_of(self._services.sources, message)
         sender = (self.actor_ref, message)
         try:
             self._services.submit(Submission(operation, sender, message.deadline_ns))

@@ -7,6 +7,7 @@ have neither.
 import msgspec
 
 from weft.actors.messages import RunCommand, Yielded
+from weft.actors.sources import Sources
 from weft.storage import (
     AppendState,
     FinishRun,
@@ -14,26 +15,33 @@ from weft.storage import (
     Run,
     StartRun,
     Thread,
-    new_id,
 )
 from weft.storage.operations import Failure
 from weft.storage.records import NIL, RunStatus
-from weft.storage.store import clock_us
 
-__all__ = ["append_of", "end_of", "resumption_of", "start_of"]
+__all__ = [
+    "append_of",
+    "end_of",
+    "resumption_of",
+    "start_of",
+    "unplaced_start_of",
+]
 
 
-def start_of(command: RunCommand, thread: Thread, version: str) -> StartRun:
+def start_of(
+    sources: Sources, command: RunCommand, thread: Thread, version: str
+) -> StartRun:
     """Return the start of a run on a thread.
 
     Args:
+        sources: time and ids.
         command: who wants it.
         thread: where.
         version: the workflow's.
     """
     return StartRun(
         op_id=command.op_id,
-        at_us=clock_us(),
+        at_us=sources.clock_us(),
         thread_id=thread.thread_id,
         run_id=command.run_id,
         workflow=command.workflow,
@@ -42,24 +50,38 @@ def start_of(command: RunCommand, thread: Thread, version: str) -> StartRun:
     )
 
 
-def resumption_of(run: Run, version: str) -> ResumeRun:
+def unplaced_start_of(sources: Sources, command: RunCommand) -> StartRun:
+    """Return the start of a run that has found no thread, for the writer to judge."""
+    return StartRun(
+        op_id=command.op_id,
+        at_us=sources.clock_us(),
+        session_id=command.session_id,
+        thread_id=command.thread_id,
+        thread_name=command.thread_name,
+        run_id=command.run_id,
+        workflow=command.workflow,
+        config=command.config,
+    )
+
+
+def resumption_of(sources: Sources, run: Run, version: str) -> ResumeRun:
     """Return the next attempt of a run whose process died."""
     return ResumeRun(
-        op_id=new_id(),
-        at_us=clock_us(),
+        op_id=sources.new_id(),
+        at_us=sources.clock_us(),
         thread_id=run.thread_id,
         run_id=run.run_id,
         workflow_version=version,
     )
 
 
-def append_of(message: Yielded, thread: Thread) -> AppendState:
+def append_of(sources: Sources, message: Yielded, thread: Thread) -> AppendState:
     """Return the state that a run yielded, under the thread's present ``rev``."""
     return AppendState(
-        op_id=new_id(),
-        at_us=clock_us(),
+        op_id=sources.new_id(),
+        at_us=sources.clock_us(),
         thread_id=thread.thread_id,
-        state_id=new_id(),
+        state_id=sources.new_id(),
         run_id=message.run_id,
         attempt=message.attempt,
         rev=thread.rev,
@@ -68,6 +90,7 @@ def append_of(message: Yielded, thread: Thread) -> AppendState:
 
 
 def end_of(
+    sources: Sources,
     run: Run,
     status: RunStatus,
     failure: Failure | None = None,
@@ -78,6 +101,7 @@ def end_of(
     """Return the end of a run.
 
     Args:
+        sources: time and ids.
         run: the run, at its attempt.
         status: how it ended.
         failure: why, if not with success.
@@ -85,14 +109,14 @@ def end_of(
         is_state: the result is the thread's next state.
     """
     return FinishRun(
-        op_id=new_id(),
-        at_us=clock_us(),
+        op_id=sources.new_id(),
+        at_us=sources.clock_us(),
         thread_id=run.thread_id,
         run_id=run.run_id,
         attempt=run.attempt,
         status=status,
         error=failure,
         result=result,
-        state_id=new_id() if is_state else None,
+        state_id=sources.new_id() if is_state else None,
         values=result if is_state else NIL,
     )

@@ -7,7 +7,7 @@ from weft.actors.door import Door, at_the_door
 from weft.actors.future import Future
 from weft.actors.messages import RunCommand
 from weft.actors.stream import STREAM_ITEMS_MAX, Stream
-from weft.storage import Overloaded, SessionThreadException, new_id
+from weft.storage import Overloaded, SessionThreadException
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping
 
@@ -105,10 +105,11 @@ class Runs(Door):
     ) -> Future[Any]:
         """Submit a run, of a thread by id or by name in a session."""
         future: Future[Any] = Future()
+        sources = self._house.sources
         try:
             command = RunCommand(
-                op_id=new_id() if op_id is None else check_id(op_id, "op id"),
-                run_id=new_id(),
+                op_id=sources.new_id() if op_id is None else check_id(op_id, "op id"),
+                run_id=sources.new_id(),
                 thread_id=None
                 if thread_id is None
                 else check_id(thread_id, "thread id"),

@@ -39,6 +39,7 @@ from weft.actors.messages import (
 )
 from weft.actors.root import Root
 from weft.actors.services import Services
+from weft.actors.sources import REAL
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.storage import (
@@ -90,6 +91,7 @@ class Runtime:
     Attributes:
         store: for reading; changes go through the handles and the coordinator.
         coordinator: every operation by name.
+        sources: time and ids.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Runtime:
         switch_interval_s: float | None = None,
     ) -> None:
         self.store = store
+        self.sources = REAL
         self._pid = os.getpid()
         self._closed = False
         self._settling = False
@@ -289,7 +292,7 @@ class Runtime:
         return future
 
     def _set_deadline(self, message: Command | RunCommand, timeout_s: float) -> None:
-        message.deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        message.deadline_ns = self.sources.monotonic_ns() + int(timeout_s * 1e9)
         future, op_id = message.future, _op_id(message)
 
         def expire() -> None:

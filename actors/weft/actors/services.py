@@ -11,6 +11,7 @@ from typing import Any
 from weft.actors.cell import Cell
 from weft.actors.dispatcher import Scheduler
 from weft.actors.executor import WorkflowExecutor
+from weft.actors.sources import REAL, Sources
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.storage import Store, Submission
@@ -28,6 +29,7 @@ class Services:
         executor: runs user code.
         workflows: by name.
         timers: fires deadlines.
+        sources: time and ids.
         root: the cell that activates sessions; set by the runtime.
         sessions: resident sessions by id.
         threads: resident threads by id.
@@ -48,6 +50,7 @@ class Services:
         "root",
         "scheduler",
         "sessions",
+        "sources",
         "store",
         "submit",
         "threads",
@@ -65,6 +68,7 @@ class Services:
         executor: WorkflowExecutor,
         workflows: Workflows,
         timers: Timers,
+        sources: Sources = REAL,
     ) -> None:
         self.scheduler = scheduler
         self.store = store
@@ -72,6 +76,7 @@ class Services:
         self.executor = executor
         self.workflows = workflows
         self.timers = timers
+        self.sources = sources
         self.sessions: dict[str, Cell[Any]] = {}
         self.threads: dict[str, Cell[Any]] = {}
         self.live_runs: dict[str, Cell[Any]] = {}

@@ -34,21 +34,20 @@ from weft.actors.messages import (
     ThreadChanged,
     Unhold,
 )
+from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
-from weft.actors.stash import Stash
+from weft.actors.stash import Stash, name_key, new_owner
 from weft.actors.thread import ThreadActor
 from weft.storage import (
     Outcome,
     Overloaded,
     Session,
     SessionThreadException,
-    StartRun,
     Submission,
     Thread,
     WorkflowExecutionError,
 )
 from weft.storage.rules import Event
-from weft.storage.store import clock_us
 
 __all__ = ["SessionActor"]
 
@@ -107,7 +106,7 @@ class SessionActor(LightActor):
         if self._forwarded(command):
             return
         names = self._names
-        keys = {names.get(name) or _name_key(name): None for name in command.names}
+        keys = {names.get(name) or name_key(name): None for name in command.names}
         keys.update(dict.fromkeys(command.thread_ids))
         try:
             if not self._stash.take(keys, command):
@@ -152,8 +151,8 @@ class SessionActor(LightActor):
         thread_id = command.thread_id
         if thread_id is None and name is not None:
             thread_id = self._names.get(name)
-            if _name_key(name) in self._stash:  # it is being created
-                self._let_wait(_name_key(name), command)
+            if name_key(name) in self._stash:  # it is being created
+                self._let_wait(name_key(name), command)
                 return
         if thread_id is None:
             self._submit_run(command)
@@ -179,16 +178,7 @@ class SessionActor(LightActor):
 
     def _submit_run(self, command: RunCommand) -> None:
         """Let the writer say what is wrong with a run that has no thread here."""
-        operation = StartRun(
-            op_id=command.op_id,
-            at_us=clock_us(),
-            session_id=command.session_id,
-            thread_id=command.thread_id,
-            thread_name=command.thread_name,
-            run_id=command.run_id,
-            workflow=command.workflow,
-            config=command.config,
-        )
+        operation = unplaced_start_of(self._services.sources, command)
         submission = Submission(
             operation, (self.actor_ref, command), command.deadline_ns
         )
@@ -200,8 +190,7 @@ class SessionActor(LightActor):
     def _forwarded(self, command: Command | RunCommand) -> bool:
         """Whether this actor has retired; its mail then goes to its successor."""
         if self._retired:
-            routed = Routed(command, session_id=self._session_id)
-            self._services.scheduler.post(self._services.root, routed)
+            self._forward((command,), self._session_id)
         return self._retired
 
     # Answers
@@ -226,7 +215,7 @@ class SessionActor(LightActor):
         for key in command.keys:
             waiting = self._stash.release(key)
             if waiting:
-                owner = _new_owner(outcome, key)
+                owner = new_owner(outcome, key)
                 if owner is not None and owner != self._session_id:
                     self._forward(waiting, owner)
                 else:
@@ -404,22 +393,8 @@ class SessionActor(LightActor):
             del self._services.sessions[self._session_id]
 
 
-def _name_key(name: str) -> str:
-    """The key of a name that no thread has; ids cannot contain the NUL."""
-    return "\0" + name
-
-
 def _thread_of(event: Event) -> Thread:
     thread = event.thread
     if thread is None:
         raise ValueError(f"{event.change} without a thread: a defect of the rules")
     return thread
-
-
-def _new_owner(outcome: Outcome, thread_id: str) -> str | None:
-    """Return who owns a thread now, if an operation moved it."""
-    for event in outcome.events:
-        thread = event.thread
-        if event.change == "adopted" and thread and thread.thread_id == thread_id:
-            return event.session_id
-    return None

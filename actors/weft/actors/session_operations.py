@@ -13,7 +13,6 @@ from weft.storage import (
     Operation,
     Session,
     UpdateSession,
-    new_id,
 )
 from weft.storage.ids import check_id
 from weft.storage.operations import encode_mapping
@@ -55,7 +54,7 @@ class SessionOperations(Door):
         if if_exists not in {"raise", "open"}:
             raise InvalidArgument(f"if_exists is 'raise' or 'open', not {if_exists!r}.")
         operation = CreateSession(
-            session_id=new_id()
+            session_id=self._house.sources.new_id()
             if session_id is None
             else check_id(session_id, "session id"),
             user_id=None if user_id is None else check_id(user_id, "user id"),

@@ -1,11 +1,12 @@
 """What callers say of a thread to be created, checked at the door."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from weft.storage import InvalidArgument, NewThread, new_id
+from weft.actors.sources import REAL
+from weft.storage import InvalidArgument, NewThread
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping
 
@@ -43,14 +44,22 @@ class ThreadSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except msgspec.ValidationError as error:
             raise InvalidArgument(f"A thread's config is wrong: {error}.") from error
 
-    def to_new_thread(self) -> NewThread:
+    def to_new_thread(self, new_id: Callable[[], str] = REAL.new_id) -> NewThread:
         """Return the operation's part, with a generated id where none was given.
+
+        Args:
+            new_id: generates it.
 
         Raises:
             InvalidArgument: a name, id or value that cannot be stored.
         """
         return new_thread(
-            self.name, self.workflow, self.config, self.metadata, self.thread_id
+            self.name,
+            self.workflow,
+            self.config,
+            self.metadata,
+            self.thread_id,
+            new_id,
         )
 
 
@@ -65,6 +74,7 @@ def new_thread(
     config: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     thread_id: str | None = None,
+    new_id: Callable[[], str] = REAL.new_id,
 ) -> NewThread:
     """Return the operation's part for a thread, checked and encoded.
 
@@ -74,6 +84,7 @@ def new_thread(
         config: what every run starts from.
         metadata: the caller's data.
         thread_id: the caller's id; None to have one generated.
+        new_id: generates it.
 
     Raises:
         InvalidArgument: a name, id or value that cannot be stored.

@@ -12,15 +12,30 @@ from collections.abc import Iterable
 from typing import Final
 
 from weft.actors.messages import Command, RunCommand
-from weft.storage import Overloaded
+from weft.storage import Outcome, Overloaded
 
-__all__ = ["STASHED_MAX", "Stash", "Waiting"]
+__all__ = ["STASHED_MAX", "Stash", "Waiting", "name_key", "new_owner"]
 
 STASHED_MAX: Final = 10_000
 """Commands that may wait in one session: a second of what one hot session can do
 (35,000 a second were measured), 10 MB at 1 KB each."""
 
 Waiting = deque[Command | RunCommand]
+
+
+def name_key(name: str) -> str:
+    """Return the key of a name that no thread has; ids cannot contain the NUL."""
+    return "\0" + name
+
+
+def new_owner(outcome: Outcome, thread_id: str) -> str | None:
+    """Return who owns a thread now, if an operation moved it."""
+    for event in outcome.events:
+        thread = event.thread
+        if event.change == "adopted" and thread and thread.thread_id == thread_id:
+            return event.session_id
+    return None
+
 
 _NOBODY: Final[tuple[Command, ...]] = ()
 

@@ -9,14 +9,18 @@ Guarantees: runs of a thread never overlap; each begins after its start is durab
 is answered after its end is; every waiting caller is answered, whatever ends the run.
 """
 
-import time
 from collections import deque
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
-from weft.actors.active_run import ActiveRun, answer, execution_error
-from weft.actors.context import ExecutionContext
+from weft.actors.active_run import (
+    ActiveRun,
+    answer,
+    being_taken_over,
+    context_of,
+    execution_error,
+)
 from weft.actors.executor import Execution
 from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
@@ -37,28 +41,21 @@ from weft.actors.messages import (
 )
 from weft.actors.run_operations import append_of, end_of, resumption_of, start_of
 from weft.actors.services import Services
+from weft.actors.submitter import Submitter
 from weft.storage import (
     AppendState,
     FinishRun,
-    Operation,
     Outcome,
-    Overloaded,
     Run,
     RunInterrupted,
     SessionThreadException,
     StaleRevision,
     StoreClosed,
-    StoreReadOnly,
-    Submission,
     Thread,
 )
 from weft.storage.operations import DEFAULT_WORKFLOW, Failure
 
 __all__ = ["ThreadActor"]
-
-RETRY_DELAY_S: Final = 1.0
-"""How long to leave a store alone that could not write. The run's end must be written
-or it would be "running" for ever; a full disk is looked at again each second."""
 
 
 class _Finish(msgspec.Struct):
@@ -81,6 +78,7 @@ class ThreadActor(LightActor):
     def __init__(self, services: Services, thread: Thread) -> None:
         super().__init__(services.scheduler, thread.thread_id)
         self._services = services
+        self._submitter = Submitter(services, self.actor_ref)
         self._thread = thread
         self._queue: deque[RunCommand] = deque()
         self._starting: RunCommand | Resume | None = None
@@ -120,8 +118,10 @@ class ThreadActor(LightActor):
         self._starting = command
         # Live from here: a runtime that closes waits for what it has begun to begin.
         self._services.run_began(command.run_id, self.actor_ref)
-        version = self._version(command.workflow)
-        self._submit(start_of(command, self._thread, version), command)
+        version = self._services.workflows.version(self._name(command.workflow))
+        self._submitter.submit(
+            start_of(self._services.sources, command, self._thread, version), command
+        )
 
     def _not_begun(self, command: RunCommand) -> None:
         self._starting = None
@@ -129,11 +129,6 @@ class ThreadActor(LightActor):
 
     def _name(self, override: str | None) -> str:
         return override or self._thread.workflow or DEFAULT_WORKFLOW
-
-    def _version(self, override: str | None) -> str:
-        name = self._name(override)
-        workflows = self._services.workflows
-        return workflows.get(name).version if name in workflows else ""
 
     def _check_registered(self, command: RunCommand) -> None:
         name = self._name(command.workflow)
@@ -152,15 +147,17 @@ class ThreadActor(LightActor):
             return
         self._starting = message
         if run.workflow in self._services.workflows:
-            version = self._services.workflows.get(run.workflow).version
-            self._submit(resumption_of(run, version), message)
+            version = self._services.workflows.version(run.workflow)
+            self._submitter.submit(
+                resumption_of(self._services.sources, run, version), message
+            )
         else:
             failure = Failure(
                 "WorkflowNotRegistered",
                 f"The process ended and workflow {run.workflow!r} is not registered.",
             )
-            finish = end_of(run, "interrupted", failure)
-            self._submit(finish, _Finish(finish))
+            finish = end_of(self._services.sources, run, "interrupted", failure)
+            self._submitter.submit(finish, _Finish(finish))
 
     # The writer's answers
 
@@ -171,10 +168,7 @@ class ThreadActor(LightActor):
             if isinstance(request, RunCommand):
                 self._started_too_late(message, self._removed)
             return
-        if isinstance(outcome.error, StoreReadOnly | Overloaded) and not isinstance(
-            request, RunCommand
-        ):
-            self._retry_later(message)
+        if self._submitter.retries(message):
             return
         match request:
             case RunCommand():
@@ -226,13 +220,7 @@ class ThreadActor(LightActor):
         with self._services.store.read() as snapshot:
             stored = snapshot.run(run.run_id)
         if stored is None or stored.status == "running":
-            command.fail(
-                RunInterrupted(
-                    f"Run {run.run_id} is being taken over after a crash.",
-                    thread_id=run.thread_id,
-                    op_id=command.op_id,
-                )
-            )
+            command.fail(being_taken_over(run, command.op_id))
         elif stored.status == "success":
             answer(command, stored.result_raw)
         else:
@@ -247,18 +235,10 @@ class ThreadActor(LightActor):
             self._next()
 
     def _execute(self, run: Run, commands: list[RunCommand]) -> None:
-        thread = self._thread
-        context = ExecutionContext(
-            thread.session_id,
-            thread.thread_id,
-            thread.thread_name,
-            run.run_id,
-            run.attempt,
-        )
-        workflow = self._services.workflows.find(run.workflow)
-        execution = Execution(
-            self.actor_ref, self._services.store, workflow, run, context
-        )
+        services, cell = self._services, self.actor_ref
+        workflow = services.workflows.find(run.workflow)
+        context = context_of(run, self._thread)
+        execution = Execution(cell, services.store, workflow, run, context)
         if any(hold.cancel for hold in self._holds):  # it came before the start
             context.cancel()
         self._active = ActiveRun(run, execution, commands)
@@ -276,8 +256,8 @@ class ThreadActor(LightActor):
     @handles(Yielded)
     def _yielded(self, message: Yielded) -> None:
         if self._current(message.run_id, message.attempt) is not None:
-            operation = append_of(message, self._thread)
-            self._submit(operation, message)
+            operation = append_of(self._services.sources, message, self._thread)
+            self._submitter.submit(operation, message)
 
     def _appended(self, message: Yielded, outcome: Outcome) -> None:
         active = self._current(message.run_id, message.attempt)
@@ -302,9 +282,13 @@ class ThreadActor(LightActor):
         active = self._current(message.run_id, message.attempt)
         if active is not None:
             finish = end_of(
-                active.run, "success", result=message.encoded, is_state=message.is_state
+                self._services.sources,
+                active.run,
+                "success",
+                result=message.encoded,
+                is_state=message.is_state,
             )
-            self._submit(finish, _Finish(finish))
+            self._submitter.submit(finish, _Finish(finish))
 
     @handles(Failed)
     def _failed(self, message: Failed) -> None:
@@ -312,9 +296,12 @@ class ThreadActor(LightActor):
         if active is not None:
             interrupted = isinstance(message.error, RunInterrupted)
             finish = end_of(
-                active.run, "interrupted" if interrupted else "error", message.failure
+                self._services.sources,
+                active.run,
+                "interrupted" if interrupted else "error",
+                message.failure,
             )
-            self._submit(finish, _Finish(finish, message.error))
+            self._submitter.submit(finish, _Finish(finish, message.error))
 
     def _finished(self, finish: _Finish, outcome: Outcome) -> None:
         operation = finish.operation
@@ -411,26 +398,6 @@ class ThreadActor(LightActor):
             hold = self._holds.popleft()
             self._services.scheduler.post(hold.session, Held(hold.command))
 
-    # Submitting
-
-    def _submit(self, operation: Operation, request: Any) -> None:
-        deadline_ns = request.deadline_ns if isinstance(request, RunCommand) else 0
-        submission = Submission(operation, (self.actor_ref, request), deadline_ns)
-        try:
-            self._services.submit(submission)
-        except SessionThreadException as error:
-            if isinstance(request, RunCommand):
-                raise
-            self._retry_later(Settled(request, Outcome(operation, None, error=error)))
-
-    def _retry_later(self, message: Settled) -> None:
-        cell = self.actor_ref
-        due_ns = time.monotonic_ns() + int(RETRY_DELAY_S * 1e9)
-        self._services.timers.call_at(
-            due_ns, lambda: cell.scheduler.post(cell, Retry(message))
-        )
-
     @handles(Retry)
     def _retry(self, message: Retry) -> None:
-        settled: Settled = message.request
-        self._submit(settled.outcome.operation, settled.request)
+        self._submitter.retry(message)

@@ -56,7 +56,9 @@ class ThreadOperations(Door):
             raise InvalidArgument(f"Thread configs are a list: {error}.") from error
         if not specs:
             return self._read(lambda snapshot: _no_threads(snapshot, session_id))
-        threads = tuple(spec.to_new_thread() for spec in specs)
+        threads = tuple(
+            spec.to_new_thread(self._house.sources.new_id) for spec in specs
+        )
         return self.create_threads(
             session_id, threads, _ids_by_name, op_id=op_id, timeout_s=timeout_s
         )
@@ -92,7 +94,14 @@ class ThreadOperations(Door):
         Raises:
             SessionNotFound, NameTaken, ThreadExists, InvalidArgument: as above.
         """
-        thread = new_thread(thread_name, workflow, thread_config, metadata, thread_id)
+        thread = new_thread(
+            thread_name,
+            workflow,
+            thread_config,
+            metadata,
+            thread_id,
+            self._house.sources.new_id,
+        )
         return self.create_threads(
             session_id, (thread,), _first_id, op_id=op_id, timeout_s=timeout_s
         )

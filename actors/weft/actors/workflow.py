@@ -133,6 +133,11 @@ class Workflows:
             raise self._not_registered(name)
         return found
 
+    def version(self, name: str) -> str:
+        """Return a workflow's version, "" if it is not registered."""
+        found = self._by_name.get(name)
+        return "" if found is None else found.version
+
     def find(self, name: str) -> Workflow:
         """Return a workflow, or one that fails for not being registered."""
         found = self._by_name.get(name)

@@ -24,6 +24,7 @@ import lmdb
 
 from weft.storage.engine import EngineFull, EngineStatistics, Item
 from weft.storage.errors import (
+    InvalidArgument,
     StoreClosed,
     StoreCorrupt,
     StoreReadOnly,
@@ -198,6 +199,8 @@ class _Writing(_Transaction):
             failure = error
         if isinstance(failure, lmdb.MapFullError):
             raise EngineFull from failure
+        if isinstance(failure, lmdb.BadValsizeError):
+            raise InvalidArgument("An id or a name fits no key.") from failure
         if isinstance(failure, lmdb.Error):
             raise _could_not_write(failure) from failure
 

@@ -20,6 +20,7 @@ class OwnerLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        self._pid = os.getpid()
 
     @classmethod
     def acquire(cls, path: Path) -> Self:
@@ -48,8 +49,13 @@ class OwnerLock:
     def release(self) -> None:
         """Give the lock back. Releasing twice is no error."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        if descriptor is None:
+            return
+        # A child forked meanwhile shares the lock: closing alone would leave it held,
+        # and unlocking there would take it from the parent.
+        if os.getpid() == self._pid:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _holder(descriptor: int) -> int | None:

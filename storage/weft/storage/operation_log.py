@@ -18,12 +18,18 @@ from weft.storage.keys import log_place, operation_key
 from weft.storage.operations import Batch, Operation
 from weft.storage.outcome import Outcome
 from weft.storage.records import NIL, OperationRecord
-from weft.storage.rules import Applied, Refused, result_type, subjects
+from weft.storage.rules import RESULTS, Applied, Refused, subjects
 
 __all__ = ["OperationLog"]
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.decode
+# Made at import: msgspec 0.22 crashes when a type is decoded for the first time on
+# two OS threads at once.
+_decode_refusal: Final = msgspec.msgpack.Decoder(Refusal).decode
+_decode_answers: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_DECODERS: Final[dict[str, msgspec.msgpack.Decoder[Any]]] = {
+    kind: msgspec.msgpack.Decoder(answer) for kind, answer in RESULTS.items()
+}
 
 
 class OperationLog:
@@ -135,7 +141,7 @@ def _replay(operation: Operation, record: OperationRecord) -> Outcome:
     if record.kind != operation.kind:
         return _mismatch(operation, f"a {record.kind}, not a {operation.kind}")
     if record.outcome == "refused":
-        error = _decode(record.error, type=Refusal).to_error(operation.op_id)
+        error = _decode_refusal(record.error).to_error(operation.op_id)
         return Outcome(operation, None, error=error, replayed=True)
     try:
         result = _first_answer(operation, record.result_raw)
@@ -153,9 +159,9 @@ def _mismatch(operation: Operation, was: str) -> Outcome:
 
 def _first_answer(operation: Operation, raw: msgspec.Raw) -> Any:
     if not isinstance(operation, Batch):
-        return _decode(raw, type=result_type(operation.kind))
-    answers = _decode(raw, type=list[msgspec.Raw])
+        return _DECODERS[operation.kind].decode(raw)
+    answers = _decode_answers(raw)
     return [
-        _decode(answer, type=result_type(part.kind))
+        _DECODERS[part.kind].decode(answer)
         for part, answer in zip(operation.parts, answers, strict=True)
     ]

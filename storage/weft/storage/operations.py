@@ -76,6 +76,12 @@ def encode_value(value: Any, what: str = "value") -> msgspec.Raw:
         raise InvalidArgument(
             f"{what} cannot be encoded: {error}.", cause=error
         ) from error
+    try:
+        # Not all that MessagePack can write it can read, such as mappings as keys.
+        msgspec.msgpack.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        words = f"{what} cannot be read back: {error}."
+        raise InvalidArgument(words, cause=error) from error
     if len(data) > VALUE_SIZE_BYTES_MAX:
         raise InvalidArgument(
             f"{what} has {len(data)} bytes; at most {VALUE_SIZE_BYTES_MAX} are allowed."

@@ -46,7 +46,7 @@ from weft.storage.rules_context import Context, Event, open_session
 from weft.storage.rules_threads import close_session
 from weft.storage.view import Draft, View
 
-__all__ = ["Applied", "Event", "Refused", "decide", "reads", "result_type", "subjects"]
+__all__ = ["RESULTS", "Applied", "Event", "Refused", "decide", "reads", "subjects"]
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -133,11 +133,6 @@ def subjects(operation: op.Operation) -> tuple[list[str], list[str]]:
     return [s for s in found if s], [t for t in thread_ids if t]
 
 
-def result_type(kind: str) -> Any:
-    """Return the type of the answer of a kind of operation, to decode a stored one."""
-    return _RESULTS[kind]
-
-
 def _create_session(context: Context, operation: op.CreateSession) -> Session:
     return threads.create_session(
         context,
@@ -205,7 +200,7 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op.Batch: _batch,
 }
 
-_RESULTS: Final[dict[str, Any]] = {
+RESULTS: Final[dict[str, Any]] = {
     "CreateSession": Session,
     "UpdateSession": Session,
     "CloseSession": Session,
@@ -220,3 +215,4 @@ _RESULTS: Final[dict[str, Any]] = {
     "TrackInteraction": Interaction,
     "Batch": list[Any],
 }
+"""The type of each kind of operation's answer, to decode a stored one."""

@@ -110,11 +110,19 @@ class Writer:
     Args:
         store: what it writes; used on the writer's OS thread only.
         publish: told of every group.
+        monotonic_ns: the clock of deadlines.
     """
 
-    def __init__(self, store: Store, publish: Publish) -> None:
+    def __init__(
+        self,
+        store: Store,
+        publish: Publish,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self._store = store
         self._publish = publish
+        self._monotonic_ns = monotonic_ns
         self._queue: deque[Submission] = deque()
         self._awake = _Bell()
         self._sleeping = False
@@ -207,12 +215,30 @@ class Writer:
             self._take_group()
 
     def _take_group(self) -> None:
-        group = self._gather()
+        self._gather()
+        self.step()
+
+    def step(self, limit: int = GROUP_OPERATIONS_MAX) -> bool:
+        """Write one group of what is queued, waiting for nothing, and publish it.
+
+        For whoever has no use for the OS thread, such as a simulation; not beside it.
+
+        Args:
+            limit: how many operations at the most.
+
+        Returns:
+            whether anything was queued.
+        """
+        queue = self._queue
+        group = [queue.popleft() for _ in range(min(len(queue), limit))]
+        if not group:
+            return False
         try:
             self._write(group)
         except Exception:
             # A defect of the writer itself must not stop the groups to come.
             logger.exception("the writer failed", extra={"action": "write"})
+        return True
 
     def _sleep(self) -> None:
         began = time.perf_counter()
@@ -226,7 +252,8 @@ class Writer:
         if time.perf_counter() - began > GATHER_MAX_S:
             self._answered = 0
 
-    def _gather(self) -> list[Submission]:
+    def _gather(self) -> None:
+        """Give those who were just answered a moment to come back."""
         queue = self._queue
         expected = self._answered
         if len(queue) < expected:
@@ -238,8 +265,6 @@ class Writer:
                 if len(queue) == waiting:
                     break
                 waiting = len(queue)
-        count = min(len(queue), GROUP_OPERATIONS_MAX)
-        return [queue.popleft() for _ in range(count)]
 
     def _write(self, group: list[Submission]) -> None:
         live = self._expire(group)
@@ -248,7 +273,7 @@ class Writer:
             return
         try:
             outcomes = self._store.apply([item.operation for item in live])
-        except (SessionThreadException, OSError) as error:
+        except (StoreReadOnly, StoreClosed, OSError) as error:
             self._fail(live, error)
             return
         except Exception as error:  # noqa: BLE001 - every waiter is told, whatever broke
@@ -266,11 +291,13 @@ class Writer:
 
     def _isolate(self, group: list[Submission], error: Exception) -> None:
         """Find the operation that breaks the store; its neighbours are not to blame."""
-        if len(group) == 1:
-            self._fail(group, error)
-        else:
+        if len(group) > 1:
             for item in group:
                 self._write([item])
+        elif isinstance(error, SessionThreadException):
+            self._answer(group, "failed", lambda _: error)
+        else:
+            self._fail(group, error)
 
     def _tell(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
         try:
@@ -283,7 +310,7 @@ class Writer:
         """Answer those whose deadline has passed; "timed out" means not applied."""
         if not any(item.deadline_ns for item in group):
             return group
-        now_ns = time.monotonic_ns()
+        now_ns = self._monotonic_ns()
         late = [item for item in group if 0 < item.deadline_ns <= now_ns]
         if late:
             self._answer(

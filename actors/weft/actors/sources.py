@@ -1,0 +1,35 @@
+"""Where time and ids come from: the only sources of what differs from run to run.
+
+The actors and the door ask these instead of the operating system, so that a simulation
+can give its own and the same seed gives the same run. Time stamps of statistics are
+taken elsewhere: nothing depends on them.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from weft.storage import new_id
+from weft.storage.store import clock_us
+
+__all__ = ["REAL", "Sources"]
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """Time and ids.
+
+    Attributes:
+        clock_us: returns microseconds since the Unix epoch.
+        monotonic_ns: returns nanoseconds on the clock of deadlines.
+        new_id: returns an id that was never returned before.
+    """
+
+    clock_us: Callable[[], int] = clock_us
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    new_id: Callable[[], str] = new_id
+
+
+REAL: Final = Sources()
+"""Those of the operating system."""
