@@ -7,13 +7,20 @@ import msgspec
 from weft.actors.context import ExecutionContext
 from weft.actors.executor import Execution
 from weft.actors.messages import RunCommand
-from weft.storage import FinishRun, Run, RunInterrupted, Thread, WorkflowExecutionError
+from weft.storage import (
+    FinishRun,
+    Run,
+    RunInterrupted,
+    Store,
+    Thread,
+    WorkflowExecutionError,
+)
 from weft.storage.operations import Failure
 
 __all__ = [
     "ActiveRun",
     "answer",
-    "being_taken_over",
+    "answer_repeated",
     "context_of",
     "execution_error",
 ]
@@ -90,13 +97,24 @@ def context_of(run: Run, thread: Thread) -> ExecutionContext:
     )
 
 
-def being_taken_over(run: Run, op_id: str) -> RunInterrupted:
-    """Return the error of a repeated start whose run has no process at the moment."""
-    return RunInterrupted(
-        f"Run {run.run_id} is being taken over after a crash.",
-        thread_id=run.thread_id,
-        op_id=op_id,
-    )
+def answer_repeated(
+    command: RunCommand, run: Run, thread: Thread, store: Store
+) -> None:
+    """Answer a repeated start whose run is not in progress here, from the store."""
+    with store.read() as snapshot:
+        stored = snapshot.run(run.run_id)
+    if stored is None or stored.status == "running":
+        command.fail(
+            RunInterrupted(
+                f"Run {run.run_id} is being taken over after a crash.",
+                thread_id=run.thread_id,
+                op_id=command.op_id,
+            )
+        )
+    elif stored.status == "success":
+        answer(command, stored.result_raw)
+    else:
+        command.fail(execution_error(stored, thread))
 
 
 def execution_error(

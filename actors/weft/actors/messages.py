@@ -20,12 +20,14 @@ from weft.storage.rules import Event
 __all__ = [
     "Busy",
     "CancelRun",
+    "ChildGone",
     "Command",
     "Drain",
     "Failed",
     "Feed",
     "Held",
     "Hold",
+    "Passivate",
     "Ping",
     "Publication",
     "Recover",
@@ -36,6 +38,7 @@ __all__ = [
     "Routed",
     "RunCommand",
     "Settled",
+    "Sweep",
     "ThreadChanged",
     "Unhold",
     "Yielded",
@@ -261,6 +264,20 @@ class Drain(msgspec.Struct):
     """Accept nothing new; answer when no run is in progress; to the root."""
 
     future: Future[None]
+
+
+class Sweep(msgspec.Struct):
+    """Move the clock hand on; to the root."""
+
+
+class Passivate(msgspec.Struct):
+    """Go, if you have nothing to do; to a session, and from it to its children."""
+
+
+class ChildGone(msgspec.Struct):
+    """A child has passivated; from it to its session, ahead of what it forwards."""
+
+    cell: Cell[Any]
 
 
 class Ping(msgspec.Struct):

@@ -24,6 +24,7 @@ from weft.actors.messages import (
     Drain,
     Feed,
     Held,
+    Passivate,
     Ping,
     Publication,
     Recover,
@@ -32,7 +33,9 @@ from weft.actors.messages import (
     Routed,
     RunCommand,
     Settled,
+    Sweep,
 )
+from weft.actors.passivation import SWEEP_INTERVAL_S, ClockHand, Passivation
 from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
 from weft.actors.session import SessionActor
@@ -58,13 +61,17 @@ class Root(LightActor):
 
     Args:
         services: the runtime's shared parts.
+        passivation: when sessions are asked to go; the default policy if omitted.
     """
 
     kind: ClassVar[str] = "root"
 
-    def __init__(self, services: Services) -> None:
+    def __init__(
+        self, services: Services, passivation: Passivation | None = None
+    ) -> None:
         super().__init__(services.scheduler, "root")
         self._services = services
+        self._hand = ClockHand(passivation or Passivation())
         self._draining: Future[None] | None = None
         services.root = self.actor_ref
 
@@ -75,12 +82,38 @@ class Root(LightActor):
             actor = SessionActor(self._services, session_id)
             cell = self._services.sessions[session_id] = actor.actor_ref
             cell.parent = self.actor_ref
+            self._hand.enter(session_id)
+            self._ask_to_go(self._hand.over_limit())
             try:
                 actor.activate()
             except BaseException:
                 actor.retire()
                 raise
         return cell
+
+    @handles(Sweep)
+    def _sweep(self, _message: Sweep) -> None:
+        """Ask those to go whom nobody spoke to, and come again."""
+        self._ask_to_go(self._hand.share())
+        if not self._services.closing:
+            cell, sources = self.actor_ref, self._services.sources
+            due_ns = sources.monotonic_ns() + int(SWEEP_INTERVAL_S * 1e9)
+            self._services.timers.call_at(
+                due_ns, lambda: cell.scheduler.post(cell, Sweep())
+            )
+
+    def _ask_to_go(self, places: int) -> None:
+        for session_id in self._hand.idle(places, self._visit):
+            cell = self._services.sessions[session_id]
+            self._services.scheduler.post(cell, Passivate())
+
+    def _visit(self, session_id: str) -> bool | None:
+        cell = self._services.sessions.get(session_id)
+        actor = None if cell is None else cell.actor
+        if actor is None:
+            return None
+        spoken_to, actor.spoken_to = actor.spoken_to, False
+        return bool(spoken_to)
 
     @handles(Routed)
     def _route(self, routed: Routed) -> None:

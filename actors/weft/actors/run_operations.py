@@ -8,12 +8,14 @@ import msgspec
 
 from weft.actors.messages import RunCommand, Yielded
 from weft.actors.sources import Sources
+from weft.actors.workflow import Workflows
 from weft.storage import (
     AppendState,
     FinishRun,
     ResumeRun,
     Run,
     StartRun,
+    Store,
     Thread,
 )
 from weft.storage.operations import Failure
@@ -21,11 +23,30 @@ from weft.storage.records import NIL, RunStatus
 
 __all__ = [
     "append_of",
+    "check_registered",
     "end_of",
     "resumption_of",
     "start_of",
     "unplaced_start_of",
 ]
+
+
+def check_registered(
+    name: str, command: RunCommand, workflows: Workflows, store: Store
+) -> None:
+    """Refuse a start whose workflow is not registered, unless it is a repetition.
+
+    A repeated start is answered from the log even if its workflow has gone.
+
+    Raises:
+        WorkflowNotRegistered: there is no such workflow, and the start is new.
+    """
+    if name in workflows:
+        return
+    with store.read() as snapshot:
+        known = snapshot.operation(command.op_id)
+    if known is None:
+        workflows.get(name)
 
 
 def start_of(

@@ -22,28 +22,27 @@ import pykka
 
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher, DispatcherStatistics
-from weft.actors.door import check_timeout
 from weft.actors.executor import PoolExecutor, WorkflowExecutor
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.messages import (
-    CancelRun,
     Command,
     Drain,
     Ping,
     Publication,
     Recover,
     Release,
-    Routed,
     RunCommand,
+    Sweep,
 )
+from weft.actors.passivation import Passivation
+from weft.actors.reception import Reception, op_id_of
 from weft.actors.root import Root
 from weft.actors.services import Services
 from weft.actors.sources import REAL
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.storage import (
-    DeadlineExceeded,
     InvalidArgument,
     LmdbStore,
     Store,
@@ -100,6 +99,7 @@ class Runtime:
         *,
         workflows: Iterable[Any] | Mapping[str, Callable[..., Any]] = (),
         executor: WorkflowExecutor | None = None,
+        passivation: Passivation | None = None,
         switch_interval_s: float | None = None,
     ) -> None:
         self.store = store
@@ -119,7 +119,8 @@ class Runtime:
             Workflows(workflows),
             self._timers,
         )
-        self._root = Root(self._services).actor_ref
+        self._root = Root(self._services, passivation).actor_ref
+        self._reception = Reception(self._services)
         self._checks = CheckStatistics()
         self._last_report: CheckReport | None = None
         self.coordinator = Coordinator(self)
@@ -127,6 +128,7 @@ class Runtime:
         self._timers.start()
         self._writer.start()
         self._dispatcher.post(self._root, Recover())
+        self._dispatcher.post(self._root, Sweep())
 
     @classmethod
     def open(
@@ -136,6 +138,7 @@ class Runtime:
         store: Store | None = None,
         workflows: Iterable[Any] | Mapping[str, Callable[..., Any]] = (),
         executor: WorkflowExecutor | None = None,
+        passivation: Passivation | None = None,
         switch_interval_s: float | None = None,
     ) -> Self:
         """Open a runtime, on a data directory or on a store.
@@ -148,6 +151,7 @@ class Runtime:
             store: an open store instead; the runtime closes it.
             workflows: decorated functions, or a mapping of name to callable.
             executor: where user code runs; a pool of OS threads if omitted.
+            passivation: how many sessions stay resident, and how long.
             switch_interval_s: set Python's switch interval while the runtime is open;
                 with its 5 ms one CPU-bound OS thread cuts durable throughput to 2 %.
                 0.0005 is what the daemon uses.
@@ -169,6 +173,7 @@ class Runtime:
             opened,
             workflows=registered,
             executor=executor,
+            passivation=passivation,
             switch_interval_s=switch_interval_s,
         )
 
@@ -263,44 +268,22 @@ class Runtime:
             timeout_s: when to answer with DeadlineExceeded instead, in seconds.
         """
         future = message.future
-        op_id = _op_id(message)
+        op_id = op_id_of(message)
         future.op_id = op_id
         if self.closed:
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
             return future
-        if timeout_s is not None:
-            try:
-                self._set_deadline(message, check_timeout(timeout_s))
-            except InvalidArgument as error:
-                future.try_fail(error)
-                return future
-        cell = None if session_id is None else self._services.sessions.get(session_id)
-        if cell is not None:
-            self._dispatcher.post(cell, message)
-        else:
-            self._dispatcher.post(self._root, Routed(message, session_id, thread_id))
+        try:
+            self._reception.send(message, session_id, thread_id, timeout_s)
+        except InvalidArgument as error:
+            future.try_fail(error)
         if self._settling:  # it came too late to be sure that a turn sees it
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
         return future
 
     def cancel(self, run_id: str) -> Future[bool]:
         """Ask a run to stop; the answer is whether it was in progress here."""
-        cell = self._services.live_runs.get(run_id)
-        if cell is None:
-            return Future.completed(value=False)
-        future: Future[bool] = cell.ask(CancelRun(run_id), block=False)
-        return future
-
-    def _set_deadline(self, message: Command | RunCommand, timeout_s: float) -> None:
-        message.deadline_ns = self.sources.monotonic_ns() + int(timeout_s * 1e9)
-        future, op_id = message.future, _op_id(message)
-
-        def expire() -> None:
-            words = f"There was no answer within {timeout_s} s."
-            future.try_fail(DeadlineExceeded(words, op_id=op_id))
-
-        timer = self._timers.call_at(message.deadline_ns, expire)
-        future.add_done_callback(lambda _: timer.cancel())
+        return self._reception.cancel(run_id)
 
     def _publish(self, pairs: Any) -> None:
         self._dispatcher.post(self._root, Publication(pairs))
@@ -378,7 +361,3 @@ def _switch(interval_s: float | None) -> tuple[float, float | None]:
         return before_s, None
     sys.setswitchinterval(interval_s)
     return before_s, sys.getswitchinterval()
-
-
-def _op_id(message: Command | RunCommand) -> str:
-    return message.operation.op_id if isinstance(message, Command) else message.op_id

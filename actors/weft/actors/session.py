@@ -21,17 +21,19 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from weft.actors.cell import Cell, ChildFailed
+from weft.actors.children import Children
 from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
+    ChildGone,
     Command,
     Feed,
     Held,
     Hold,
+    Passivate,
     Resume,
     Routed,
     RunCommand,
     Settled,
-    ThreadChanged,
     Unhold,
 )
 from weft.actors.run_operations import unplaced_start_of
@@ -45,7 +47,6 @@ from weft.storage import (
     SessionThreadException,
     Submission,
     Thread,
-    WorkflowExecutionError,
 )
 from weft.storage.rules import Event
 
@@ -60,6 +61,9 @@ class SessionActor(LightActor):
     Args:
         services: the runtime's shared parts.
         session_id: the session.
+
+    Attributes:
+        spoken_to: a client has spoken to it since the clock hand came by.
     """
 
     kind: ClassVar[str] = "session"
@@ -72,8 +76,9 @@ class SessionActor(LightActor):
         self._names: dict[str, str] = {}
         self._watermark = 0
         self._stash = Stash()
-        self._children: dict[str, Cell[ThreadActor]] = {}
+        self._children = Children(services, self.actor_ref)
         self._retired = False
+        self.spoken_to = True
 
     def activate(self) -> None:
         """Read the view from the store; called after the directory knows this cell.
@@ -92,7 +97,7 @@ class SessionActor(LightActor):
             ]
         for thread in resident:
             if thread is not None:
-                self._adopt(thread)
+                self._children.adopt(thread)
 
     @property
     def is_idle(self) -> bool:
@@ -103,6 +108,7 @@ class SessionActor(LightActor):
 
     @handles(Command)
     def _command(self, command: Command) -> None:
+        self.spoken_to = True
         if self._forwarded(command):
             return
         names = self._names
@@ -145,6 +151,7 @@ class SessionActor(LightActor):
 
     @handles(RunCommand)
     def _run(self, command: RunCommand) -> None:
+        self.spoken_to = True
         if self._forwarded(command):
             return
         name = command.thread_name
@@ -161,7 +168,7 @@ class SessionActor(LightActor):
             command.thread_id, command.session_id = thread_id, None
             self._let_wait(thread_id, command)
             return
-        child = self._child(thread_id)
+        child = self._children.begin(thread_id)
         if child is not None:
             self._services.scheduler.post(child, command)
         elif command.session_id is None:
@@ -247,7 +254,7 @@ class SessionActor(LightActor):
             self._retire_if_nobody()
             return
         thread_id = message.outcome.result.thread_id
-        child = self._services.threads.get(thread_id) or self._child(thread_id)
+        child = self._services.threads.get(thread_id) or self._children.begin(thread_id)
         if child is not None:
             self._services.scheduler.post(child, message)
         else:  # another session owns it by now
@@ -278,7 +285,7 @@ class SessionActor(LightActor):
     def _see_adopted(self, event: Event) -> None:
         thread = _thread_of(event)
         self._names[thread.thread_name] = thread.thread_id
-        self._adopt(thread)
+        self._children.adopt(thread)
 
     def _see_released(self, event: Event) -> None:
         thread = _thread_of(event)
@@ -291,84 +298,29 @@ class SessionActor(LightActor):
         if self._names.get(event.counterpart or "") == thread.thread_id:
             del self._names[event.counterpart or ""]
         self._names[thread.thread_name] = thread.thread_id
-        child = self._children.get(thread.thread_id)
-        if child is not None:
-            self._tell(child, thread)
+        self._children.follow(thread)
 
     # Children
 
-    def _child(self, thread_id: str) -> Cell[ThreadActor] | None:
-        """Return the actor of a thread of this session, begun if need be."""
-        child = self._children.get(thread_id)
-        if child is not None:
-            return child
-        with self._services.store.read() as snapshot:
-            thread = snapshot.thread(thread_id)
-        if thread is None or thread.session_id != self._session_id:
-            return None
-        if thread_id not in self._services.threads:
-            child = ThreadActor(self._services, thread).actor_ref
-            child.parent = self.actor_ref
-            self._services.threads[thread_id] = child
-        self._adopt(thread)
-        return self._children[thread_id]
-
-    def _adopt(self, thread: Thread) -> None:
-        """Become the parent of a thread's actor, if it is resident, and tell it."""
-        child = self._services.threads.get(thread.thread_id)
-        if child is not None:
-            self._children[thread.thread_id] = child
-            self._tell(child, thread)
-
-    def _tell(self, child: Cell[ThreadActor], thread: Thread) -> None:
-        changed = ThreadChanged(thread, self.actor_ref)
-        self._services.scheduler.post_system(child, changed)
-
     @handles(Resume)
     def _resume(self, message: Resume) -> None:
-        child = self._child(message.thread.thread_id)
-        if child is not None:
-            self._services.scheduler.post_system(child, message)
+        self._children.resume(message)
 
     @handles(ChildFailed)
     def _child_failed(self, message: ChildFailed) -> None:
-        """Have a thread's actor that broke begin anew; its callers hear of it.
+        self._children.failed(message)
 
-        It stays in its cell: the mail behind the message that broke it is handled.
-        """
-        child, failed = message.cell, message.message
-        thread_id = str(child.key)
-        logger.error(
-            "the actor of thread %s failed and begins anew",
-            thread_id,
-            exc_info=message.exception,
-            extra={"action": "restart", "thread_id": thread_id},
-        )
-        self._services.restarts += 1
-        error = WorkflowExecutionError(
-            "The thread's actor failed.",
-            session_id=self._session_id,
-            thread_id=thread_id,
-            cause=message.exception,
-        )
-        request = failed.request if isinstance(failed, Settled) else failed
-        if isinstance(request, RunCommand):
-            request.fail(error)
-        if child.actor is not None:
-            child.actor.abandon(error)
+    @handles(ChildGone)
+    def _child_gone(self, message: ChildGone) -> None:
+        self._children.leave(message.cell)
+
+    @handles(Passivate)
+    def _passivate(self, _message: Passivate) -> None:
+        """Leave if there is nothing to do; else let the children go that can."""
+        if self.is_idle:
+            self.retire()
         else:
-            self._children.pop(thread_id, None)
-            self._services.threads.pop(thread_id, None)
-        self._take_over(thread_id)
-
-    def _take_over(self, thread_id: str) -> None:
-        """Let a new actor resume the run that the broken one was in."""
-        with self._services.store.read() as snapshot:
-            thread = snapshot.thread(thread_id)
-            run_id = thread.run_id if thread is not None else None
-            run = snapshot.run(run_id) if run_id is not None else None
-        if thread is not None and run is not None:
-            self._resume(Resume(run, thread))
+            self._children.passivate()
 
     def recover(self, request: Any) -> None:
         """Begin anew after a handler broke: read the view, let go what waits for it.

@@ -16,18 +16,18 @@ import msgspec
 
 from weft.actors.active_run import (
     ActiveRun,
-    answer,
-    being_taken_over,
+    answer_repeated,
     context_of,
-    execution_error,
 )
 from weft.actors.executor import Execution
+from weft.actors.holds import Holds
 from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import (
     CancelRun,
+    ChildGone,
     Failed,
-    Held,
     Hold,
+    Passivate,
     Release,
     Resume,
     Retry,
@@ -39,7 +39,13 @@ from weft.actors.messages import (
     Unhold,
     Yielded,
 )
-from weft.actors.run_operations import append_of, end_of, resumption_of, start_of
+from weft.actors.run_operations import (
+    append_of,
+    check_registered,
+    end_of,
+    resumption_of,
+    start_of,
+)
 from weft.actors.services import Services
 from weft.actors.submitter import Submitter
 from weft.storage import (
@@ -83,27 +89,40 @@ class ThreadActor(LightActor):
         self._queue: deque[RunCommand] = deque()
         self._starting: RunCommand | Resume | None = None
         self._active: ActiveRun | None = None
-        self._holds: deque[Hold] = deque()
-        self._held = False
+        self._holds = Holds(services.scheduler)
         self._removed: Exception | None = None
+        self._retired = False
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self._active or self._starting or self._queue or self._held)
+        return not (self._active or self._starting or self._queue or self._holds)
 
-    # Beginning
+    @handles(Passivate)
+    def _passivate(self, _message: Passivate) -> None:
+        """Leave if there is nothing to do; mail that is on its way is forwarded."""
+        cell, threads = self.actor_ref, self._services.threads
+        if not self.is_idle or threads.get(self._thread.thread_id) is not cell:
+            return
+        self._retired = True
+        del threads[self._thread.thread_id]
+        if cell.parent is not None:
+            self._services.scheduler.post(cell.parent, ChildGone(cell))
 
     @handles(RunCommand)
     def _enqueue(self, command: RunCommand) -> None:
         if self._removed is not None:
             command.fail(self._removed)
             return
+        if self._retired:
+            routed = Routed(command, thread_id=self._thread.thread_id)
+            self._services.scheduler.post(self._services.root, routed)
+            return
         self._queue.append(command)
         self._begin_next()
 
     def _begin_next(self) -> None:
-        while self._queue and not (self._active or self._starting or self._held):
+        while self._queue and not (self._active or self._starting or self._holds.held):
             command = self._queue.popleft()
             try:
                 self._begin(command)
@@ -112,13 +131,15 @@ class ThreadActor(LightActor):
                 command.fail(error)
 
     def _begin(self, command: RunCommand) -> None:
-        if self._services.closing:
+        services = self._services
+        if services.closing:
             raise StoreClosed("The runtime is closing.", op_id=command.op_id)
-        self._check_registered(command)
+        name = command.workflow or self._thread.workflow or DEFAULT_WORKFLOW
+        check_registered(name, command, services.workflows, services.store)
         self._starting = command
         # Live from here: a runtime that closes waits for what it has begun to begin.
-        self._services.run_began(command.run_id, self.actor_ref)
-        version = self._services.workflows.version(self._name(command.workflow))
+        services.run_began(command.run_id, self.actor_ref)
+        version = services.workflows.version(name)
         self._submitter.submit(
             start_of(self._services.sources, command, self._thread, version), command
         )
@@ -127,23 +148,14 @@ class ThreadActor(LightActor):
         self._starting = None
         self._services.run_ended(command.run_id, None)
 
-    def _name(self, override: str | None) -> str:
-        return override or self._thread.workflow or DEFAULT_WORKFLOW
-
-    def _check_registered(self, command: RunCommand) -> None:
-        name = self._name(command.workflow)
-        if name in self._services.workflows:
-            return
-        # A repeated start is answered from the log even if its workflow has gone.
-        with self._services.store.read() as snapshot:
-            known = snapshot.operation(command.op_id)
-        if known is None:
-            self._services.workflows.get(name)
-
     @handles(Resume)
     def _resume(self, message: Resume) -> None:
         run = message.run
         if self._active is not None or self._removed is not None:
+            return
+        parent = self.actor_ref.parent
+        if self._retired and parent is not None:
+            self._services.scheduler.post(parent, message)
             return
         self._starting = message
         if run.workflow in self._services.workflows:
@@ -158,8 +170,6 @@ class ThreadActor(LightActor):
             )
             finish = end_of(self._services.sources, run, "interrupted", failure)
             self._submitter.submit(finish, _Finish(finish))
-
-    # The writer's answers
 
     @handles(Settled)
     def _settled(self, message: Settled) -> None:
@@ -199,9 +209,12 @@ class ThreadActor(LightActor):
 
         If it was applied, then to the thread's next life.
         """
-        error = message.outcome.error
-        if error is None and self._is_struck_off:
-            routed = Routed(message, thread_id=self._thread.thread_id)
+        error, thread_id = message.outcome.error, self._thread.thread_id
+        if (
+            error is None
+            and self._services.threads.get(thread_id) is not self.actor_ref
+        ):
+            routed = Routed(message, thread_id=thread_id)
             self._services.scheduler.post(self._services.root, routed)
         else:
             message.request.fail(error or removed)
@@ -217,14 +230,7 @@ class ThreadActor(LightActor):
         if self._active is not None and self._active.run.run_id == run.run_id:
             self._active.commands.append(command)
             return
-        with self._services.store.read() as snapshot:
-            stored = snapshot.run(run.run_id)
-        if stored is None or stored.status == "running":
-            command.fail(being_taken_over(run, command.op_id))
-        elif stored.status == "success":
-            answer(command, stored.result_raw)
-        else:
-            command.fail(execution_error(stored, self._thread))
+        answer_repeated(command, run, self._thread, self._services.store)
         self._next()
 
     def _resumed(self, outcome: Outcome) -> None:
@@ -239,13 +245,11 @@ class ThreadActor(LightActor):
         workflow = services.workflows.find(run.workflow)
         context = context_of(run, self._thread)
         execution = Execution(cell, services.store, workflow, run, context)
-        if any(hold.cancel for hold in self._holds):  # it came before the start
+        if self._holds.cancelling:  # it came before the start
             context.cancel()
         self._active = ActiveRun(run, execution, commands)
         self._services.run_began(run.run_id, self.actor_ref)
         self._services.executor.submit(execution.step)
-
-    # The run's own steps
 
     def _current(self, run_id: str, attempt: int) -> ActiveRun | None:
         active = self._active
@@ -324,8 +328,6 @@ class ThreadActor(LightActor):
         active.fail(error)
         self._next()
 
-    # Being told
-
     @handles(ThreadChanged)
     def _changed(self, message: ThreadChanged) -> None:
         """Follow the thread; the sessions of one batch may tell in any order."""
@@ -351,23 +353,20 @@ class ThreadActor(LightActor):
     def _hold(self, message: Hold) -> None:
         if message.cancel and self._active is not None:
             self._active.execution.context.cancel()
-        self._holds.append(message)
-        if not (self._active or self._starting or self._held):
-            self._next()
+        self._holds.add(message)
+        self._next()
 
     @handles(Unhold)
     def _unhold(self, _message: Unhold) -> None:
-        self._held = False
+        self._holds.held = False
         self._next()
 
     def _next(self) -> None:
         """Go on to what waits: first who wants the thread idle, then the next run."""
-        if self._active or self._starting or self._held:
+        if self._active or self._starting or self._holds.held:
             return
-        if self._holds:
-            self._held = True
-            hold = self._holds.popleft()
-            self._services.scheduler.post(hold.session, Held(hold.command))
+        if self._holds.waiting:
+            self._holds.grant()
         else:
             self._begin_next()
 
@@ -391,12 +390,9 @@ class ThreadActor(LightActor):
             self._services.run_ended(active.run.run_id, "interrupted")
             waiting += active.commands
         self._starting = None
-        self._held = False
         for command in waiting:
             command.fail(error)
-        while self._holds:
-            hold = self._holds.popleft()
-            self._services.scheduler.post(hold.session, Held(hold.command))
+        self._holds.grant_all()
 
     @handles(Retry)
     def _retry(self, message: Retry) -> None:

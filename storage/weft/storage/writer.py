@@ -188,6 +188,11 @@ class Writer:
         return not self._os_thread.is_alive()
 
     @property
+    def queued(self) -> int:
+        """How many operations wait."""
+        return len(self._queue)
+
+    @property
     def read_only(self) -> bool:
         """Whether the last group could not be written."""
         return self._read_only
@@ -218,19 +223,21 @@ class Writer:
         self._gather()
         self.step()
 
-    def step(self, limit: int = GROUP_OPERATIONS_MAX) -> bool:
+    def step(self, limit: int | None = None) -> bool:
         """Write one group of what is queued, waiting for nothing, and publish it.
 
         For whoever has no use for the OS thread, such as a simulation; not beside it.
 
         Args:
-            limit: how many operations at the most.
+            limit: how many operations at the most; None for as many as a group may
+                have.
 
         Returns:
             whether anything was queued.
         """
         queue = self._queue
-        group = [queue.popleft() for _ in range(min(len(queue), limit))]
+        count = min(len(queue), GROUP_OPERATIONS_MAX if limit is None else limit)
+        group = [queue.popleft() for _ in range(count)]
         if not group:
             return False
         try:
