@@ -300,14 +300,10 @@ def test_a_run_goes_on_when_its_caller_gives_up(walk: Walk, open_runtime: Open) 
 
 
 def test_a_deadline_that_is_met_leaves_no_timer_behind(runtime: Runtime) -> None:
-    def live() -> int:
-        return sum(entry[2]._is_live() for entry in list(runtime._timers._heap))
-
-    settle(runtime)
-    before = live()
     for number in range(50):
         answer(runtime.coordinator.create_session(f"s-{number}", timeout_s=LONG_S))
-    assert before == live()
+    live = [entry[2] for entry in list(runtime._timers._heap) if entry[2]._is_live()]
+    assert len(live) <= 1  # the one that moves the clock hand on
 
 
 # Overload
