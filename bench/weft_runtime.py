@@ -11,8 +11,6 @@ from bench.engine import ANSWER_TIMEOUT_S, Engine, Reply
 from bench.weft_store import count_store, create_store, groups_of
 from bench.work import CONFIG, Append, Counts, Create, Transfer, Work, World
 from weft.actors import Future, Runtime
-from weft.storage import AppendState, new_id
-from weft.storage.operations import encode_value
 
 __all__ = ["WeftRuntime"]
 
@@ -39,10 +37,7 @@ class WeftRuntime(Engine):
                     thread_id, here, there
                 )
             case Append(thread_id, values):
-                state = AppendState(
-                    thread_id=thread_id, state_id=new_id(), values=encode_value(values)
-                )
-                return self._coordinator.transact([state])
+                return self._coordinator.append_state(thread_id, values)
 
     def submit(self, work: Work, reply: Reply) -> None:
         self._begin(work).add_done_callback(lambda future: _answer(future, reply))

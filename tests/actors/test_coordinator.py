@@ -479,3 +479,21 @@ def test_what_a_check_found_is_told_with_the_health(
     assert len(report.inconsistencies) == len(health.issues)
     assert answer(given.validate_session_consistency("alice"))
     assert [] == answer(given.validate_session_consistency("bob"))
+
+
+@pytest.mark.parametrize("hint", [None, "alice", "somebody else"])
+def test_a_state_is_appended_by_hand_whoever_is_asked(
+    coordinator: Coordinator, hint: str | None
+) -> None:
+    answer(coordinator.create_session("alice"))
+    ids = answer(coordinator.coordinate_threads("alice", [{"name": "notes"}]))
+    append = coordinator.append_state
+    first = answer(append(ids["notes"], {"n": 1}, session_id=hint, op_id="a"))
+    again = answer(append(ids["notes"], {"n": 1}, session_id=hint, op_id="a"))
+    second = answer(append(ids["notes"], [2], metadata={"by": "hand"}))
+    assert first == again
+    assert [1, 2] == [first.step, second.step]
+    state = answer(coordinator.get_thread_state(ids["notes"]))
+    assert state is not None
+    assert ([2], {"by": "hand"}) == (state.values, state.metadata)
+    assert isinstance(failure(append("nowhere", {})), ThreadNotFound)

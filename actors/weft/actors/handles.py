@@ -13,6 +13,7 @@ from weft.actors.future import Future
 from weft.actors.spec import new_thread
 from weft.actors.stream import Stream
 from weft.storage import Session, State, Thread
+from weft.storage.records import StateRef
 
 if TYPE_CHECKING:
     from weft.actors.runtime import Runtime
@@ -161,6 +162,24 @@ class ThreadHandle:
         """Return the states, newest first."""
         return self._runtime.coordinator.thread_history(
             self.thread_id, limit=limit, before=before
+        )
+
+    def append_state(
+        self,
+        values: Any,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        op_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Future[StateRef]:
+        """Append a state by hand, without a run; the thread must be idle."""
+        return self._runtime.coordinator.append_state(
+            self.thread_id,
+            values,
+            metadata=metadata,
+            session_id=self._owner_hint,
+            op_id=op_id,
+            timeout_s=timeout_s,
         )
 
     def run(

@@ -8,6 +8,7 @@ from weft.actors.future import Future
 from weft.actors.messages import Busy
 from weft.actors.spec import ThreadSpec, new_thread
 from weft.storage import (
+    AppendState,
     CreateThreads,
     InvalidArgument,
     NewThread,
@@ -18,6 +19,8 @@ from weft.storage import (
     TransferThreads,
 )
 from weft.storage.ids import check_id, check_name
+from weft.storage.operations import encode_mapping, encode_value
+from weft.storage.records import StateRef
 
 __all__ = ["ThreadOperations"]
 
@@ -301,6 +304,51 @@ class ThreadOperations(Door):
             session_id=session_id,
             thread_ids=(thread_id,),
             names=(new_name,),
+        )
+
+    @at_the_door
+    def append_state(
+        self,
+        thread_id: str,
+        values: Any,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+        op_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Future[StateRef]:
+        """Append a state by hand, without a run.
+
+        Args:
+            thread_id: the thread, idle.
+            values: what the next run will find as its state.
+            metadata: data about the state.
+            session_id: whom to ask; where the owner is known, this saves a look-up.
+                The state is appended whoever owns the thread.
+            op_id: see the module.
+            timeout_s: see the module.
+
+        Returns:
+            where the state stands.
+
+        Raises:
+            ThreadNotFound: there is no such thread.
+            ThreadBusy: a run is in progress on it.
+        """
+        operation = AppendState(
+            thread_id=check_id(thread_id, "thread id"),
+            state_id=self._house.sources.new_id(),
+            values=encode_value(values, "values"),
+            metadata=encode_mapping(metadata, "metadata"),
+        )
+        return self._apply(
+            operation,
+            op_id,
+            timeout_s,
+            session_id=None
+            if session_id is None
+            else check_id(session_id, "session id"),
+            thread_ids=(thread_id,),
         )
 
 
