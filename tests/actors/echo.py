@@ -23,6 +23,7 @@ class Echo(LightActor):
         super().__init__(dispatcher, key)
         self.hooks: list[Any] = []
         self.attribute = 1
+        self.entered = threading.Event()
 
     @handles(int)
     @handles(float)
@@ -42,6 +43,7 @@ class Echo(LightActor):
 
     @handles(threading.Event)
     def _wait(self, message: threading.Event) -> None:
+        self.entered.set()
         assert message.wait(LONG_S)
 
     @handles(type)

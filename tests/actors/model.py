@@ -93,10 +93,9 @@ class Model:
         life = self.runs.get(step.op_id)
         if step.kind != "execute" or life is None:
             return self.answers[step.op_id]
-        if life[0] not in self.threads:
-            return "no", "ThreadNotFound"
-        if self.threads[life[0]]["life"] != life[1]:
-            return "no", "RunInterrupted"  # its run went with the thread's former life
+        thread = self.threads.get(life[0])
+        if thread is None or thread["life"] != life[1]:
+            return "no", "ThreadNotFound"  # its run went with the thread's life
         return self.answers[step.op_id]
 
     # Sessions

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 LONG_S = 20.0
 
 
+def _hold(entered: threading.Event, gate: threading.Event) -> None:
+    entered.set()
+    assert gate.wait(LONG_S)
+
+
 class Counter(Actor):
     def __init__(self, start: int = 0) -> None:
         super().__init__()
@@ -38,8 +43,8 @@ class Counter(Actor):
     def fail(self, error: type[BaseException] = ValueError) -> None:
         raise error
 
-    def call(self, function: Any) -> Any:
-        return function()
+    def call(self, function: Any, *args: Any) -> Any:
+        return function(*args)
 
     def on_start(self) -> None:
         self.hooks.append("start")
@@ -218,6 +223,56 @@ def test_every_ask_that_races_a_stop_is_answered() -> None:
             assert 50 == len(futures)
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_a_stop_now_overtakes_the_backlog() -> None:
+    ref = Counter.start()
+    entered, gate = threading.Event(), threading.Event()
+    ref.proxy().call(_hold, entered, gate)
+    assert entered.wait(LONG_S)
+    behind = [ref.ask("x", block=False) for _ in range(10)]
+    stopped = ref.stop(block=False, now=True)  # type: ignore[call-overload]
+    gate.set()
+    assert stopped.get(timeout=LONG_S)
+    for future in behind:
+        with pytest.raises(pykka.ActorDeadError):
+            future.get(timeout=LONG_S)
+    assert [] == pykka.ActorRegistry.get_all()
+
+
+def test_a_stop_now_before_the_start_answers_the_mail_from_the_constructor() -> None:
+    class Early(Counter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer = self.actor_ref.ask("early", block=False)
+            self.actor_ref.stop(block=False, now=True)  # type: ignore[call-overload]
+
+    other = Counter.start()
+    entered, gate = threading.Event(), threading.Event()
+    other.proxy().call(_hold, entered, gate)
+    assert entered.wait(LONG_S)
+    actor = Early()
+    pykka.ActorRegistry.register(actor.actor_ref)
+    actor._start_actor_loop()
+    gate.set()
+    with pytest.raises(pykka.ActorDeadError):
+        actor.answer.get(timeout=LONG_S)
+    assert actor.actor_stopped.wait(LONG_S)
+    assert ["stop"] == actor.hooks
+
+
+def test_mail_for_an_actor_that_was_never_started_is_answered() -> None:
+    held = Counter.start()  # keeps the dispatcher
+    dispatcher = Dispatcher.shared()
+    actor = Counter()
+    answer = actor.actor_ref.ask("x", block=False)
+    held.ask("x", timeout=LONG_S)
+    del actor
+    gc.collect()
+    with pytest.raises(pykka.ActorDeadError):
+        answer.get(timeout=LONG_S)
+    assert 1 == dispatcher.dead_letters.by_reason()["never-started"]
+    dispatcher.release()
 
 
 def test_an_actor_that_was_never_started_lets_go_of_the_dispatcher() -> None:

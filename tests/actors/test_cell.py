@@ -12,6 +12,9 @@ from pykka._envelope import Envelope
 
 from tests.actors.echo import Echo, Supervisor
 from tests.actors.support import LONG_S
+from tests.actors.waiting import Waiter
+from weft.actors.actor import Actor
+from weft.actors.controls import Terminated
 from weft.actors.dispatcher import Dispatcher
 from weft.actors.future import Future
 
@@ -112,6 +115,108 @@ def test_stop_handles_the_mail_before_it_and_refuses_the_mail_behind(
         behind.get(timeout=LONG_S)
     assert ["stop"] == echo.hooks
     assert 2 == dispatcher.statistics().dead_letters
+
+
+def test_a_stop_now_overtakes_the_backlog(dispatcher: Dispatcher, echo: Echo) -> None:
+    ref = echo.actor_ref
+    gate = threading.Event()
+    ref.tell(gate)
+    assert echo.entered.wait(LONG_S)
+    behind = [ref.ask(1, block=False) for _ in range(100)]
+    ref.tell(1)
+    stopped = ref.stop(block=False, now=True)
+    gate.set()
+    assert stopped.get(timeout=LONG_S)
+    for future in behind:
+        with pytest.raises(pykka.ActorDeadError, match="before handling"):
+            future.get(timeout=LONG_S)
+    assert ["stop"] == echo.hooks
+    Echo(dispatcher, "bob").actor_ref.ask(1, timeout=LONG_S)
+    numbers = dispatcher.statistics()
+    assert 101 == numbers.dead_letters == numbers.dead_letters_by_reason["stopped"]
+    assert not ref.stop(now=True)
+
+
+def test_a_stop_now_that_comes_after_the_end_is_answered(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    gate = threading.Event()
+    echo.actor_ref.tell(gate)
+    assert echo.entered.wait(LONG_S)
+    stops = [echo.actor_ref.stop(block=False, now=True) for _ in range(3)]
+    gate.set()
+    assert [True] * 3 == pykka.get_all(stops, timeout=LONG_S)
+    assert 0 == dispatcher.statistics().dead_letters
+
+
+# Watching
+
+
+def ends_seen_by(watcher: Waiter) -> list[tuple[Any, str]]:
+    """Return what it was told, once all that is on its way has arrived."""
+    for _ in range(3):
+        watcher.actor_ref.ask("x", timeout=LONG_S)
+    ends = [one for one in watcher.seen if isinstance(one, Terminated)]
+    return [(end.cell, end.reason) for end in ends]
+
+
+def test_a_watcher_hears_of_an_end_once(dispatcher: Dispatcher, echo: Echo) -> None:
+    watchers = [Waiter(dispatcher, name) for name in "ab"]
+    for watcher in (*watchers, watchers[0]):
+        watcher.actor_ref.watch(echo.actor_ref)
+    echo.actor_ref.stop(timeout=LONG_S)
+    echo.actor_ref.stop()
+    for watcher in watchers:
+        assert [(echo.actor_ref, "stopped")] == ends_seen_by(watcher)
+
+
+def test_a_watcher_hears_of_an_end_that_came_before(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    watcher = Waiter(dispatcher)
+    echo.actor_ref.stop(timeout=LONG_S)
+    watcher.actor_ref.watch(echo.actor_ref)
+    assert [(echo.actor_ref, "gone")] == ends_seen_by(watcher)
+
+
+def test_a_watcher_hears_why_an_actor_failed(
+    dispatcher: Dispatcher, echo: Echo
+) -> None:
+    watcher = Waiter(dispatcher)
+    watcher.actor_ref.watch(echo.actor_ref)
+    with pytest.raises(pykka.ActorDeadError):
+        echo.actor_ref.ask(SystemExit, timeout=LONG_S)
+    assert [(echo.actor_ref, "failed")] == ends_seen_by(watcher)
+    (end,) = (one for one in watcher.seen if isinstance(one, Terminated))
+    assert isinstance(end.exception, SystemExit)
+
+
+def test_who_watches_no_more_hears_nothing(dispatcher: Dispatcher, echo: Echo) -> None:
+    watcher = Waiter(dispatcher)
+    watcher.actor_ref.unwatch(echo.actor_ref)
+    watcher.actor_ref.watch(echo.actor_ref)
+    watcher.actor_ref.unwatch(echo.actor_ref)
+    echo.actor_ref.stop(timeout=LONG_S)
+    assert [] == ends_seen_by(watcher)
+
+
+def test_users_actors_watch_and_are_watched() -> None:
+    ended: Future[Any] = Future()
+
+    class Watcher(Actor):
+        def on_receive(self, message: Any) -> None:
+            ended.try_set(message)
+
+    class Failing(Actor):
+        def on_receive(self, message: Any) -> None:
+            raise ValueError(message)
+
+    watcher, failing = Watcher.start(), Failing.start()
+    watcher.watch(failing)  # type: ignore[attr-defined]
+    failing.tell("no")
+    end = ended.get(timeout=LONG_S)
+    assert (failing, "failed", "no") == (end.cell, end.reason, str(end.exception))
+    watcher.stop()
 
 
 def test_a_stopped_actor_is_dead_to_everybody(echo: Echo) -> None:

@@ -198,6 +198,70 @@ def test_a_sleeping_dispatcher_keeps_no_mail_alive(dispatcher: Dispatcher) -> No
         gc.enable()
 
 
+# A loop that breaks
+
+
+def break_once(dispatcher: Dispatcher, error: BaseException) -> None:
+    """Let the loop itself fail at its next turn: a trace is called outside a turn."""
+
+    def trace(_cell: Any, _message: Any) -> None:
+        dispatcher.trace = None
+        raise error
+
+    dispatcher.trace = trace
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), SystemExit(), MemoryError()])
+def test_a_loop_that_breaks_goes_on_and_answers_what_was_in_hand(
+    dispatcher: Dispatcher, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(dispatcher)
+    break_once(dispatcher, error)
+    in_hand = recorder.actor_ref.ask("in hand", block=False)
+    behind = recorder.actor_ref.ask("behind", block=False)
+    with pytest.raises(pykka.ActorDeadError):
+        in_hand.get(timeout=LONG_S)
+    assert "behind" == behind.get(timeout=LONG_S)
+    assert ["behind"] == recorder.seen
+    numbers = dispatcher.statistics()
+    assert (1, 1) == (numbers.crashes, numbers.dead_letters_by_reason["crashed"])
+    (record,) = (one for one in caplog.records if one.levelname == "CRITICAL")
+    assert "dispatcher_crash" == record.action  # type: ignore[attr-defined]
+
+
+def test_who_registered_hears_of_a_crash_before_the_next_turn(
+    dispatcher: Dispatcher,
+) -> None:
+    recorder = Recorder(dispatcher)
+    error = ZeroDivisionError()
+
+    def remember(raised: BaseException) -> None:
+        assert on_dispatcher()
+        recorder.seen.append(raised)
+
+    def fail(_raised: BaseException) -> None:
+        raise KeyError("a bad callback")
+
+    for callback in (fail, remember, remember):
+        dispatcher.add_crash_callback(callback)
+    dispatcher.remove_crash_callback(remember)
+    dispatcher.remove_crash_callback(print)
+    break_once(dispatcher, error)
+    recorder.actor_ref.tell("in hand")
+    recorder.actor_ref.ask("behind", timeout=LONG_S)
+    assert [error, "behind"] == recorder.seen
+
+
+def test_a_dispatcher_that_broke_can_be_stopped() -> None:
+    dispatcher = Dispatcher()
+    break_once(dispatcher, ZeroDivisionError())
+    recorder = Recorder(dispatcher)
+    dispatcher.post(recorder.actor_ref, "in hand")
+    dispatcher.start()
+    assert dispatcher.stop(LONG_S)
+    assert 1 == dispatcher.statistics().crashes
+
+
 # The end
 
 

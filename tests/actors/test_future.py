@@ -22,9 +22,9 @@ from tests.actors.futures import (
     until_waiting,
 )
 from tests.actors.support import LONG_S
-from weft.actors import future as future_module
-from weft.actors.dispatcher import running_turns
+from weft.actors import wakeup as wakeup_module
 from weft.actors.future import Future
+from weft.actors.scheduler import running_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,14 +141,14 @@ def test_a_stale_wake_up_does_not_end_a_later_wait() -> None:
     abandoned: Future[None] = Future()
     with pytest.raises(pykka.Timeout):
         abandoned.get(timeout=0)
-    for wakeup in future_module._idle_wakeups:
+    for wakeup in wakeup_module._idle:
         wakeup.wake()
     before = time.monotonic()
     with pytest.raises(pykka.Timeout):
         Future[None]().get(timeout=0.02)
     assert time.monotonic() - before >= 0.02
 
-    for wakeup in future_module._idle_wakeups:
+    for wakeup in wakeup_module._idle:
         wakeup.wake()
     later: Future[int] = Future()
 
@@ -164,7 +164,7 @@ def test_a_stale_wake_up_does_not_end_a_later_wait() -> None:
 def test_a_wait_inside_a_wait_takes_a_wake_up_of_its_own() -> None:
     outer: Future[int] = Future()
     inner: Future[int] = Future()
-    before = list(future_module._idle_wakeups)
+    before = list(wakeup_module._idle)
     answers: list[int] = []
     threads = [
         in_thread(lambda f=f: answers.append(f.get(timeout=LONG_S)))  # type: ignore[misc]
@@ -179,7 +179,7 @@ def test_a_wait_inside_a_wait_takes_a_wake_up_of_its_own() -> None:
     for thread in threads:
         thread.join(LONG_S)
     assert [1, 2] == sorted(answers)
-    assert len(before) <= len(future_module._idle_wakeups) <= len(before) + 2
+    assert len(before) <= len(wakeup_module._idle) <= len(before) + 2
 
 
 def test_get_in_a_turn_raises_instead_of_stalling_every_actor() -> None:

@@ -25,7 +25,6 @@ ACTORS: Final = Path(__file__).parents[2] / "actors/weft/actors"
 
 PRIVATE: Final = {
     "_ActorStop": "messages",
-    "_actor_loop_setup": "Actor",
     "_actor_ref": "Actor",
     "_actor_weakref": "ActorRef",
     "_create_actor_inbox": "Actor",
@@ -79,12 +78,33 @@ def test_messages_are_handled_by_one_method() -> None:
 
 def test_stopping_and_failing_have_their_methods() -> None:
     assert ["self"] == parameters(pykka.Actor._stop)
-    assert ["self"] == parameters(pykka.Actor._actor_loop_setup)
     assert ["self", "exception_type", "exception_value", "traceback"] == parameters(
         pykka.Actor._handle_failure
     )
     assert "on_stop" in pykka.Actor._stop.__code__.co_names
     assert "on_start" in pykka.Actor._actor_loop_setup.__code__.co_names
+
+
+def test_the_cell_may_run_the_hook_of_the_start_itself() -> None:
+    source = inspect.getsource(pykka.Actor._actor_loop_setup)
+    body = [line.strip() for line in source.splitlines()[1:]]
+    assert [
+        "try:",
+        "self.on_start()",
+        "except Exception:  # noqa: BLE001",
+        "self._handle_failure(*sys.exc_info())",
+    ] == body
+
+
+def test_there_are_four_messages_of_pykkas_own() -> None:
+    names = {"_ActorStop", "ProxyCall", "ProxyGetAttr", "ProxySetAttr"}
+    assert names == {
+        name
+        for name, kind in vars(messages).items()
+        if isinstance(kind, type) and kind.__module__ == messages.__name__
+    }
+    handled = pykka.Actor._handle_receive.__code__.co_names
+    assert names <= set(handled)
 
 
 def test_a_proxy_finds_the_actor_through_the_refs_weak_reference() -> None:
@@ -105,7 +125,9 @@ def test_an_envelope_holds_a_message_and_a_future() -> None:
 
 @pytest.mark.parametrize("name", ["ask", "stop", "tell", "is_alive"])
 def test_the_methods_of_a_cell_take_what_those_of_a_ref_take(name: str) -> None:
-    assert parameters(getattr(pykka.ActorRef, name)) == parameters(getattr(Cell, name))
+    expected = parameters(getattr(pykka.ActorRef, name))
+    more = {"stop": ["now"]}.get(name, [])
+    assert [*expected, *more] == parameters(getattr(Cell, name))
 
 
 @pytest.mark.parametrize(

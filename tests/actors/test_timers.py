@@ -164,3 +164,9 @@ def test_stop_drops_what_is_not_due() -> None:
     assert timers.stop(LONG_S)
     assert [] == called
     assert Timers().stop()
+
+
+def test_a_future_is_done_after_a_while(timers: Timers) -> None:
+    began_s = time.monotonic()
+    timers.after(0.01).get(timeout=LONG_S)
+    assert time.monotonic() - began_s >= 0.01

@@ -13,6 +13,7 @@ from weft.storage import (
     RunInterrupted,
     Store,
     Thread,
+    ThreadNotFound,
     WorkflowExecutionError,
 )
 from weft.storage.operations import Failure
@@ -103,7 +104,15 @@ def answer_repeated(
     """Answer a repeated start whose run is not in progress here, from the store."""
     with store.read() as snapshot:
         stored = snapshot.run(run.run_id)
-    if stored is None or stored.status == "running":
+    if stored is None:
+        command.fail(
+            ThreadNotFound(
+                f"Thread {run.thread_id!r} was removed after run {run.run_id} began.",
+                thread_id=run.thread_id,
+                op_id=command.op_id,
+            )
+        )
+    elif stored.status == "running":
         command.fail(
             RunInterrupted(
                 f"Run {run.run_id} is being taken over after a crash.",

@@ -8,12 +8,15 @@ the GIL (0.5 us a hop became 21.8 us, measured), so a process has one.
 Guarantees:
     - Mail from one sender to one cell is handled in the order it was posted; system
       mail overtakes user mail.
-    - Nothing that a turn raises ends the dispatcher.
+    - Nothing that a turn raises ends the dispatcher. If its own loop breaks, it says
+      so, counts it, tells who registered with ``add_crash_callback``, and goes on.
     - Mail that was posted is handled or refused; no future is left unanswered, also
       when ``post`` races ``stop``.
     - After ``os.fork`` the child cannot use the parent's dispatcher by accident.
 
-What a message means is the cell's business (:mod:`weft.actors.cell`).
+How mail comes in is in :mod:`weft.actors.mailroom`; what a message means is the cell's
+business (:mod:`weft.actors.cell`), and what a cell needs of a dispatcher is in
+:mod:`weft.actors.scheduler`.
 """
 
 from __future__ import annotations
@@ -24,19 +27,27 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pykka import ActorDeadError
-
+from weft.actors.dead_letters import Reason
+from weft.actors.mailroom import Mailroom
+from weft.actors.scheduler import (
+    Mail,
+    Scheduler,
+    on_dispatcher,
+    running_turns,
+    runs_no_turns,
+)
+from weft.actors.timers import Timers
 from weft.actors.turn_counter import SYSTEM_KIND, DispatcherStatistics, TurnCounter
-from weft.actors.wakeup import Wakeup
+from weft.actors.watchdog import LONG_TURN_S, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from weft.actors.cell import Cell
     from weft.actors.future import Future
+    from weft.actors.suspension import Suspension
 
 __all__ = [
     "Dispatcher",
@@ -49,51 +60,8 @@ __all__ = [
 
 _logger = logging.getLogger("weft.actors")
 
-Mail: TypeAlias = "tuple[Cell[Any], Any, Future[Any] | None, int]"
-"""A posted message: cell, message, future or None, ``time.perf_counter_ns()`` of the
-posting."""
-
-
-class Scheduler(Protocol):
-    """What a cell needs from whatever runs its turns.
-
-    :class:`Dispatcher` is the one for production; a simulation injects another.
-    """
-
-    dead_letters: int
-
-    def post(
-        self, cell: Cell[Any], message: Any, future: Future[Any] | None = None
-    ) -> None:
-        """Have the cell handle a message, in a turn of its own."""
-
-    def post_many(self, items: Iterable[Mail]) -> None:
-        """Post messages that are in tuple form already."""
-
-    def post_system(self, cell: Cell[Any], message: Any) -> None:
-        """Post a message that overtakes user mail."""
-
-
-class _Local(threading.local):
-    runs_turns = False
-
-
-_local = _Local()
-
-
-def on_dispatcher() -> bool:
-    """Whether the calling OS thread runs turns, and so must not block."""
-    return _local.runs_turns
-
-
-@contextlib.contextmanager
-def running_turns() -> Iterator[None]:
-    """Mark the calling OS thread as one that runs turns, inside a with block."""
-    before, _local.runs_turns = _local.runs_turns, True
-    try:
-        yield
-    finally:
-        _local.runs_turns = before
+CRASH_PAUSE_S: Final = 0.1
+"""Before a broken loop runs again: one that breaks at once would burn a core."""
 
 
 class _Stopper:
@@ -108,31 +76,42 @@ class _Stopper:
         self._dispatcher._running = False  # noqa: SLF001
 
 
-class Dispatcher:
+class Dispatcher(Mailroom):
     """Runs turns on one daemon OS thread named ``weft-dispatcher``.
 
     Attributes:
         trace: called with cell and message before each turn when it is set; for
             tests.
-        dead_letters: messages whose actor was gone.
+        current: the mail whose turn it is; None between turns.
+        dead_letters: what nobody handled.
+        suspended: what would have to be answered if the dispatcher ended now.
+        timers: for those who have no runtime; its OS thread starts with the first.
+        watchdog: reports long turns of this dispatcher; None if nobody watches it.
     """
-
-    trace: Callable[[Cell[Any], Any], None] | None = None
 
     _shared: ClassVar[dict[int, Dispatcher]] = {}
     """The dispatcher of this process, by pid: a fork finds none."""
 
     _started: ClassVar[weakref.WeakSet[Dispatcher]] = weakref.WeakSet()
 
-    def __init__(self) -> None:
-        self.dead_letters = 0
-        self._mail: deque[Mail] = deque()
-        self._system_mail: deque[Mail] = deque()
-        self._wakeup = Wakeup()
-        self._sleeping = False
+    def __init__(self, long_turn_s: float | None = None) -> None:
+        """Create a dispatcher; :meth:`start` it.
+
+        Args:
+            long_turn_s: how long a turn may take before the watchdog reports it, in
+                seconds; None for no watchdog.
+        """
+        super().__init__()
+        # Here, not in the class, where looking it up takes 30 ns more.
+        self.trace: Callable[[Cell[Any], Any], None] | None = None
+        self.current: Mail | None = None
+        self.suspended: set[Suspension] = set()
+        self.watchdog = None if long_turn_s is None else Watchdog(self, long_turn_s)
+        self._timers = Timers()
+        self._timers_unstarted = [None]
+        self._crash_callbacks: list[Callable[[BaseException], object]] = []
+        self._crashes = 0
         self._running = True
-        self._stopped = False
-        self._forked = False
         self._thread: threading.Thread | None = None
         self._counters: dict[str, TurnCounter] = {}
         self._counter_by_class: dict[type, TurnCounter] = {}
@@ -142,64 +121,6 @@ class Dispatcher:
         self._unstarted = True
         self._registered = True
         self._unstopped = True
-
-    # Posting, from any OS thread
-
-    def post(
-        self, cell: Cell[Any], message: Any, future: Future[Any] | None = None
-    ) -> None:
-        """Have the cell handle a message, in a turn of its own.
-
-        Args:
-            cell: who handles it.
-            message: any object; it is not copied.
-            future: gets the answer, if one is wanted.
-
-        Raises:
-            RuntimeError: the process was forked after this dispatcher started.
-        """
-        self._mail.append((cell, message, future, time.perf_counter_ns()))
-        if self._sleeping:
-            self._wake()
-
-    def post_many(self, items: Iterable[Mail]) -> None:
-        """Post messages that are in tuple form already, with one wake-up.
-
-        Args:
-            items: mail; one time stamp may serve them all.
-
-        Raises:
-            RuntimeError: the process was forked after this dispatcher started.
-        """
-        self._mail.extend(items)
-        if self._sleeping:
-            self._wake()
-
-    def post_system(self, cell: Cell[Any], message: Any) -> None:
-        """Post a message that overtakes user mail.
-
-        Args:
-            cell: who handles it.
-            message: any object.
-
-        Raises:
-            RuntimeError: the process was forked after this dispatcher started.
-        """
-        self._system_mail.append((cell, message, None, time.perf_counter_ns()))
-        if self._sleeping:
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._forked:
-            raise RuntimeError(
-                "This dispatcher belongs to the parent process. "
-                "Open a new runtime, or start new actors, after os.fork()."
-            )
-        self._sleeping = False
-        self._wakeup.wake()
-        if self._stopped:  # nobody will wake up: answer here
-            self._sleeping = True
-            self._refuse_leftovers()
 
     # Life
 
@@ -222,6 +143,8 @@ class Dispatcher:
             target=self._run, name="weft-dispatcher", daemon=True
         )
         self._thread.start()
+        if self.watchdog is not None:
+            self.watchdog.start()
         return True
 
     def stop(self, timeout_s: float | None = None) -> bool:
@@ -266,7 +189,9 @@ class Dispatcher:
         """
         pid = os.getpid()
         while True:
-            dispatcher = cls._shared.get(pid) or cls._shared.setdefault(pid, cls())
+            dispatcher = cls._shared.get(pid) or cls._shared.setdefault(
+                pid, cls(LONG_TURN_S)
+            )
             if dispatcher._enter():  # noqa: SLF001  # of this class
                 return dispatcher
 
@@ -294,60 +219,106 @@ class Dispatcher:
 
     # The OS thread
 
+    @property
+    def os_thread_id(self) -> int | None:
+        """Which OS thread runs the turns; None before the start."""
+        return None if self._thread is None else self._thread.ident
+
+    @property
+    def timers(self) -> Timers:
+        """Deadlines for those who have no runtime."""
+        if self._timers_unstarted:
+            with contextlib.suppress(IndexError):  # another OS thread starts it
+                self._timers_unstarted.pop()
+                self._timers.start()
+        return self._timers
+
     def _run(self) -> None:
-        with running_turns():
-            self._run_turns()
+        with running_turns(self):
+            while self._running:
+                try:
+                    self._run_turns()
+                except BaseException as error:  # noqa: BLE001  # a bug of ours
+                    self._recover(error)
         self._stopped = True
         self._sleeping = True
         self._refuse_leftovers()
+        for suspension in list(self.suspended):
+            suspension.close(Reason.SHUTDOWN)
+        self._timers.stop(0)
+        if self.watchdog is not None:
+            self.watchdog.stop(0)
 
     def _run_turns(self) -> None:
         mail, system_mail = self._mail, self._system_mail
         counters = self._counter_by_class
         clock_ns = time.perf_counter_ns
-        started_ns = clock_ns()
+        began_ns = clock_ns()
         cell: Any
         while self._running:
             queue = system_mail or mail
             if not queue:
-                cell = message = future = None  # a sleeper keeps nobody's mail alive
+                # A sleeper keeps nobody's mail alive.
+                self.current = cell = message = future = None
                 self._sleep()
-                started_ns = clock_ns()
+                began_ns = clock_ns()
                 continue
-            cell, message, future, posted_ns = queue.popleft()
+            self.current = cell, message, future, posted_ns = queue.popleft()
             if self.trace is not None:
                 self.trace(cell, message)
             try:
                 cell.turn(message, future)
             except BaseException:
                 _logger.critical("A turn of %r escaped its cell", cell, exc_info=True)
-                self._refuse(cell, future)
+                self._refuse(cell, message, future, Reason.CRASHED)
             ended_ns = clock_ns()
             counter = counters.get(cell.actor_class) or self._counter_of(cell)
-            counter.observe(started_ns - posted_ns, ended_ns - started_ns)
-            started_ns = ended_ns
+            counter.observe(began_ns - posted_ns, ended_ns - began_ns)
+            began_ns = ended_ns
 
-    def _sleep(self) -> None:
-        self._sleeping = True
-        # A poster that saw no sleeper has appended before this look.
-        if not self._mail and not self._system_mail:
-            self._wakeup.wait()
-        self._sleeping = False
+    def _recover(self, error: BaseException) -> None:
+        """Answer what was in hand, tell who has to know, and wait a little."""
+        self._crashes += 1
+        _logger.critical(
+            "The dispatcher's loop broke and goes on",
+            exc_info=error,
+            extra={"action": "dispatcher_crash"},
+        )
+        if self.current is not None:
+            cell, message, future, _ = self.current
+            self.current = None
+            self._refuse(cell, message, future, Reason.CRASHED)
+        for callback in list(self._crash_callbacks):
+            try:
+                callback(error)
+            except BaseException:
+                _logger.exception("A crash callback failed")
+        self._wakeup.wait(CRASH_PAUSE_S)
 
-    def _refuse_leftovers(self) -> None:
-        for queue in (self._system_mail, self._mail):
-            with contextlib.suppress(IndexError):
-                while True:
-                    cell, _, future, _ = queue.popleft()
-                    self.dead_letters += 1
-                    self._refuse(cell, future)
+    def add_crash_callback(self, callback: Callable[[BaseException], object]) -> None:
+        """Have a function called when the loop broke, before it goes on.
 
-    @staticmethod
-    def _refuse(cell: Cell[Any], future: Future[Any] | None) -> None:
-        if future is not None:
-            future.try_fail(ActorDeadError(f"{cell} did not handle the message"))
+        What actors hold may be half-changed then: a runtime drops its cells, and they
+        come back from the store.
+
+        Args:
+            callback: called on the dispatcher OS thread, with what the loop raised.
+        """
+        self._crash_callbacks.append(callback)
+
+    def remove_crash_callback(
+        self, callback: Callable[[BaseException], object]
+    ) -> None:
+        """Take a function back; no error if it was not added."""
+        with contextlib.suppress(ValueError):
+            self._crash_callbacks.remove(callback)
 
     # Numbers
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no turn runs and no mail waits, at this moment."""
+        return self.current is None and not self._mail and not self._system_mail
 
     def _counter_of(self, cell: Cell[Any]) -> TurnCounter:
         kind = getattr(cell.actor_class, "kind", SYSTEM_KIND)
@@ -366,24 +337,21 @@ class Dispatcher:
         }
         return DispatcherStatistics(
             turns=sum(time.count for time in times.values()),
-            dead_letters=self.dead_letters,
+            dead_letters=self.dead_letters.total,
             queued=len(self._mail) + len(self._system_mail),
             mailbox_wait=waits,
             turn_time=times,
+            dead_letters_by_reason=self.dead_letters.by_reason(),
+            refused=self._refused,
+            long_turns={} if self.watchdog is None else dict(self.watchdog.long_turns),
+            crashes=self._crashes,
         )
-
-    def _disown(self) -> None:
-        """In a forked child: there is no OS thread behind this object."""
-        self._mail.clear()
-        self._system_mail.clear()
-        self._forked = True
-        self._sleeping = True
 
 
 def _disown_all() -> None:
     for dispatcher in list(Dispatcher._started):  # noqa: SLF001
         dispatcher._disown()  # noqa: SLF001
-    _local.runs_turns = False
+    runs_no_turns()
 
 
 os.register_at_fork(after_in_child=_disown_all)

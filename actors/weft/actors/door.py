@@ -44,8 +44,13 @@ T = TypeVar("T")
 class House(Protocol):
     """What stands behind the door: the runtime."""
 
-    store: Store
-    sources: Sources
+    @property
+    def store(self) -> Store:
+        """For reading; changes are sent."""
+
+    @property
+    def sources(self) -> Sources:
+        """Time and ids."""
 
     @property
     def closed(self) -> bool:

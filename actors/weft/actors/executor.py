@@ -140,6 +140,8 @@ class Execution:
             state = snapshot.state(self.run.thread_id)
         if state is not None:
             self.context.state_raw = state.values_raw
+            if state.run_id == self.run.run_id:  # yielded by an earlier attempt
+                self._last = state.values_raw
 
 
 def failure_of(error: BaseException) -> Failure:

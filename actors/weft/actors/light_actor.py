@@ -6,7 +6,7 @@ thread, no registry entry, so a million can be resident. Their messages are type
 
 Guarantees:
     - A message goes to the handler of its exact type, found in constant time;
-      any other goes to ``on_receive``, as in Pykka.
+      any other goes to ``on_receive``, as in Pykka. Both may be ``async def``.
     - A subclass overrides a handler like any method, with or without a new mark.
     - A failure that nobody waits for reaches the parent as
       :class:`~weft.actors.cell.ChildFailed`, or the log where there is no parent.
@@ -24,14 +24,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 import pykka
 from pykka.messages import _ActorStop
 
-from weft.actors.cell import Cell, ChildFailed, Start
+from weft.actors.cell import Cell
+from weft.actors.controls import ChildFailed, Control, Start, StopNow, Unwatch, Watch
 from weft.actors.future import Future
+from weft.actors.suspension import Suspension
 from weft.actors.turn_counter import SYSTEM_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from weft.actors.dispatcher import Scheduler
+    from weft.actors.scheduler import Scheduler
 
 __all__ = ["LightActor", "handles"]
 
@@ -72,9 +74,13 @@ class LightActor(pykka.Actor):
         kind: the word it is counted under: session, thread, system.
         handlers: message type -> function; built from :func:`handles`.
         deferring_handlers: those that see to the answer themselves.
+        awaits_leaves_only: whether it may wait for leaves only: the store, timers,
+            the executor, actors without this mark. An ask between two that have it
+            raises AskOrderError, so waits cannot form a circle.
     """
 
     kind: ClassVar[str] = SYSTEM_KIND
+    awaits_leaves_only: ClassVar[bool] = False
     handlers: ClassVar[Handlers] = _NO_HANDLERS
     deferring_handlers: ClassVar[Handlers] = _NO_HANDLERS
 
@@ -133,6 +139,13 @@ class LightActor(pykka.Actor):
     def _start(self, _message: Start) -> None:
         self.on_start()
 
+    @handles(StopNow, deferred=True)
+    @handles(Watch, deferred=True)
+    @handles(Unwatch, deferred=True)
+    @handles(Suspension, deferred=True)
+    def _obey(self, message: Control | Suspension, future: Future[Any] | None) -> None:
+        message.obey(self._actor_ref, future)
+
     @handles(_ActorStop)
     def _stop_in_turn(self, _message: _ActorStop) -> bool:
         self._stop()
@@ -140,7 +153,7 @@ class LightActor(pykka.Actor):
 
     def _stop(self) -> None:
         """Stop now; the mail behind is refused."""
-        self._actor_ref.actor = None
+        self._actor_ref.end()
         try:
             self.on_stop()
         except BaseException as error:  # noqa: BLE001  # the hook is the user's

@@ -124,12 +124,12 @@ class Routed(msgspec.Struct):
 
     Attributes:
         message: a client's command, or the answer to a start that the sender cannot
-            hand on.
+            hand on, or news for the successor of a session that has passivated.
         session_id: the session.
         thread_id: or the thread.
     """
 
-    message: "Command | RunCommand | Settled"
+    message: "Command | RunCommand | Settled | Feed"
     session_id: str | None = None
     thread_id: str | None = None
 

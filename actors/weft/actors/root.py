@@ -38,7 +38,7 @@ from weft.actors.messages import (
 from weft.actors.passivation import SWEEP_INTERVAL_S, ClockHand, Passivation
 from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
-from weft.actors.session import SessionActor
+from weft.actors.session import SessionActor, brings_a_live_thread
 from weft.storage import (
     Operation,
     Outcome,
@@ -189,7 +189,7 @@ class Root(LightActor):
             by_session.setdefault(event.session_id, []).append(event)
         for session_id, told in by_session.items():
             cell = self._services.sessions.get(session_id)
-            if cell is None and self._brings_a_live_thread(told):
+            if cell is None and brings_a_live_thread(self._services, told):
                 cell = self.session(session_id)
             if cell is not None:
                 mail.append((cell, Feed(seq, told), None, now_ns))
@@ -206,8 +206,9 @@ class Root(LightActor):
         for event in events:
             if event.change == "released" and event.counterpart is None:
                 thread_id = event.thread.thread_id if event.thread else ""
-                cell = self._services.threads.pop(thread_id, None)
-                if cell is not None:
+                cell = self._services.threads.get(thread_id)
+                if cell is not None and not _lives_again(cell, event):
+                    del self._services.threads[thread_id]
                     error = ThreadNotFound(
                         f"Thread {thread_id!r} was removed.",
                         session_id=event.session_id,
@@ -215,15 +216,6 @@ class Root(LightActor):
                     )
                     found.append((cell, Release(error)))
         return found
-
-    def _brings_a_live_thread(self, events: Sequence[Event]) -> bool:
-        threads = self._services.threads
-        return any(
-            event.change == "adopted"
-            and event.thread is not None
-            and event.thread.thread_id in threads
-            for event in events
-        )
 
     @handles(Recover)
     def _recover(self, _message: Recover) -> None:
@@ -280,12 +272,23 @@ class Root(LightActor):
             request = message.message
             if isinstance(request, Settled):
                 request = request.request
-            request.future.try_fail(exception)
+            if not isinstance(request, Feed):
+                request.future.try_fail(exception)
         elif isinstance(message, Publication):
             for submission, outcome in message.pairs:
                 if submission.sender is not None:
                     cell, request = submission.sender
                     self._services.scheduler.post(cell, Settled(request, outcome))
+
+
+def _lives_again(cell: Cell[Any], removal: Event) -> bool:
+    """Whether an actor is of a later life than the one that was removed.
+
+    The news of a removal may come after somebody has read the thread's next life from
+    the store and begun an actor for it.
+    """
+    removed, actor = removal.thread, cell.actor
+    return removed is not None and actor is not None and actor.rev > removed.rev
 
 
 def _fail_gone(message: Settled) -> None:

@@ -127,6 +127,7 @@ class Runtime:
         self._switch_intervals_s = _switch(switch_interval_s)
         self._timers.start()
         self._writer.start()
+        self._dispatcher.add_crash_callback(self._rebuild)
         self._dispatcher.post(self._root, Recover())
         self._dispatcher.post(self._root, Sweep())
 
@@ -285,6 +286,15 @@ class Runtime:
         """Ask a run to stop; the answer is whether it was in progress here."""
         return self._reception.cancel(run_id)
 
+    def _rebuild(self, _error: BaseException) -> None:
+        """Have every session read its view anew: the dispatcher's loop broke.
+
+        What is in flight stays so; its answers come by mail, which is kept.
+        """
+        for cell in list(self._services.sessions.values()):
+            if cell.actor is not None:
+                cell.actor.activate()
+
     def _publish(self, pairs: Any) -> None:
         self._dispatcher.post(self._root, Publication(pairs))
 
@@ -314,6 +324,7 @@ class Runtime:
         self._settling = True
         self._settle()
         self._timers.stop(1.0)
+        self._dispatcher.remove_crash_callback(self._rebuild)
         self._dispatcher.release()
         self.store.close()
         if sys.getswitchinterval() == self._switch_intervals_s[1]:

@@ -50,7 +50,7 @@ from weft.storage import (
 )
 from weft.storage.rules import Event
 
-__all__ = ["SessionActor"]
+__all__ = ["SessionActor", "brings_a_live_thread"]
 
 logger = logging.getLogger("weft.actors")
 
@@ -67,6 +67,7 @@ class SessionActor(LightActor):
     """
 
     kind: ClassVar[str] = "session"
+    awaits_leaves_only: ClassVar[bool] = True
 
     def __init__(self, services: Services, session_id: str) -> None:
         super().__init__(services.scheduler, session_id)
@@ -267,9 +268,18 @@ class SessionActor(LightActor):
     def _feed(self, feed: Feed) -> None:
         if feed.seq <= self._watermark:
             return
+        if self._retired:
+            self._hand_on(feed)
+            return
         self._watermark = feed.seq
         for event in feed.events:
             self._see(event)
+
+    def _hand_on(self, feed: Feed) -> None:
+        """Wake the successor for what brings a live thread: it needs a parent."""
+        if brings_a_live_thread(self._services, feed.events):
+            routed = Routed(feed, session_id=self._session_id)
+            self._services.scheduler.post(self._services.root, routed)
 
     def _see(self, event: Event) -> None:
         match event.change:
@@ -343,6 +353,16 @@ class SessionActor(LightActor):
         self._retired = True
         if self._services.sessions.get(self._session_id) is self.actor_ref:
             del self._services.sessions[self._session_id]
+
+
+def brings_a_live_thread(services: Services, events: Iterable[Event]) -> bool:
+    """Return whether a thread with an actor comes to the session."""
+    return any(
+        event.change == "adopted"
+        and event.thread is not None
+        and event.thread.thread_id in services.threads
+        for event in events
+    )
 
 
 def _thread_of(event: Event) -> Thread:

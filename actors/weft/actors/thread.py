@@ -84,6 +84,7 @@ class ThreadActor(LightActor):
     def __init__(self, services: Services, thread: Thread) -> None:
         super().__init__(services.scheduler, thread.thread_id)
         self._services = services
+        self._sources = services.sources
         self._submitter = Submitter(services, self.actor_ref)
         self._thread = thread
         self._queue: deque[RunCommand] = deque()
@@ -92,6 +93,11 @@ class ThreadActor(LightActor):
         self._holds = Holds(services.scheduler)
         self._removed: Exception | None = None
         self._retired = False
+
+    @property
+    def rev(self) -> int:
+        """The thread's revision as far as it is known here."""
+        return self._thread.rev
 
     @property
     def is_idle(self) -> bool:
@@ -140,9 +146,8 @@ class ThreadActor(LightActor):
         # Live from here: a runtime that closes waits for what it has begun to begin.
         services.run_began(command.run_id, self.actor_ref)
         version = services.workflows.version(name)
-        self._submitter.submit(
-            start_of(self._services.sources, command, self._thread, version), command
-        )
+        start = start_of(self._sources, command, self._thread, version)
+        self._submitter.submit(start, command)
 
     def _not_begun(self, command: RunCommand) -> None:
         self._starting = None
@@ -160,15 +165,13 @@ class ThreadActor(LightActor):
         self._starting = message
         if run.workflow in self._services.workflows:
             version = self._services.workflows.version(run.workflow)
-            self._submitter.submit(
-                resumption_of(self._services.sources, run, version), message
-            )
+            self._submitter.submit(resumption_of(self._sources, run, version), message)
         else:
             failure = Failure(
                 "WorkflowNotRegistered",
                 f"The process ended and workflow {run.workflow!r} is not registered.",
             )
-            finish = end_of(self._services.sources, run, "interrupted", failure)
+            finish = end_of(self._sources, run, "interrupted", failure)
             self._submitter.submit(finish, _Finish(finish))
 
     @handles(Settled)
@@ -260,7 +263,7 @@ class ThreadActor(LightActor):
     @handles(Yielded)
     def _yielded(self, message: Yielded) -> None:
         if self._current(message.run_id, message.attempt) is not None:
-            operation = append_of(self._services.sources, message, self._thread)
+            operation = append_of(self._sources, message, self._thread)
             self._submitter.submit(operation, message)
 
     def _appended(self, message: Yielded, outcome: Outcome) -> None:
@@ -285,12 +288,9 @@ class ThreadActor(LightActor):
     def _returned(self, message: Returned) -> None:
         active = self._current(message.run_id, message.attempt)
         if active is not None:
+            value, is_state = message.encoded, message.is_state
             finish = end_of(
-                self._services.sources,
-                active.run,
-                "success",
-                result=message.encoded,
-                is_state=message.is_state,
+                self._sources, active.run, "success", result=value, is_state=is_state
             )
             self._submitter.submit(finish, _Finish(finish))
 
@@ -300,7 +300,7 @@ class ThreadActor(LightActor):
         if active is not None:
             interrupted = isinstance(message.error, RunInterrupted)
             finish = end_of(
-                self._services.sources,
+                self._sources,
                 active.run,
                 "interrupted" if interrupted else "error",
                 message.failure,

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from weft.actors.future import Future
 from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -132,6 +133,16 @@ class Timers:
         if deadline_ns < self._sleeps_until_ns:
             self._wakeup.wake()
         return timer
+
+    def after(self, delay_s: float) -> Future[None]:
+        """Return a future that is done after a while: a leaf for handlers to await.
+
+        Args:
+            delay_s: seconds from now.
+        """
+        future: Future[None] = Future()
+        self.call_at(time.monotonic_ns() + int(delay_s * 1e9), future.try_set)
+        return future
 
     def _count_cancelled(self) -> None:
         # Any OS thread counts. A lost count would only delay the pruning.

@@ -34,6 +34,11 @@ class DispatcherStatistics(msgspec.Struct, frozen=True):
         queued: messages waiting now.
         mailbox_wait: from the posting to the start of the turn, in ns, by actor kind.
         turn_time: from the start to the end of the turn, in ns, by actor kind.
+        dead_letters_by_reason: the same dead letters, by
+            :class:`~weft.actors.dead_letters.Reason`.
+        refused: messages for which there was no room, so that they were not posted.
+        long_turns: turns that the watchdog reported, by actor kind.
+        crashes: how often the dispatcher's loop broke and went on.
     """
 
     turns: int
@@ -41,6 +46,10 @@ class DispatcherStatistics(msgspec.Struct, frozen=True):
     queued: int
     mailbox_wait: dict[str, HistogramSnapshot]
     turn_time: dict[str, HistogramSnapshot]
+    dead_letters_by_reason: dict[str, int] = {}
+    refused: int = 0
+    long_turns: dict[str, int] = {}
+    crashes: int = 0
 
 
 class TurnCounter:

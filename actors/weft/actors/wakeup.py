@@ -18,8 +18,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+from typing import Any, Final
 
-__all__ = ["EventfdWakeup", "PipeWakeup", "Wakeup"]
+__all__ = ["EventfdWakeup", "PipeWakeup", "Wakeup", "borrow_wakeup", "return_wakeup"]
 
 
 class EventfdWakeup:
@@ -96,3 +97,32 @@ class PipeWakeup:
 
 Wakeup = EventfdWakeup if hasattr(os, "eventfd") else PipeWakeup
 """The kind of wake-up for this system."""
+
+WAKEUPS_KEPT_MAX: Final = 64
+"""Idle wake-ups that are kept for the next wait: each is a file descriptor, and making
+one costs 3 us. More OS threads than this rarely wait at once."""
+
+_idle: list[Any] = []
+
+
+def borrow_wakeup() -> Any:
+    """Return a wake-up for one wait; give it back with :func:`return_wakeup`.
+
+    It may remember a wake-up from a wait that was abandoned.
+    """
+    # From a list, not a thread-local: a signal handler or a finaliser that waits while
+    # this OS thread waits must not take this wait's wake-up.
+    try:
+        return _idle.pop()
+    except IndexError:
+        return Wakeup()
+
+
+def return_wakeup(wakeup: Any) -> None:
+    """Take a wake-up back that nobody waits for any more."""
+    if len(_idle) < WAKEUPS_KEPT_MAX:
+        _idle.append(wakeup)
+
+
+# A forked child shares the parent's eventfds: a wake-up would go astray.
+os.register_at_fork(after_in_child=_idle.clear)

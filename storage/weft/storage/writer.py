@@ -124,7 +124,7 @@ class Writer:
         self._publish = publish
         self._monotonic_ns = monotonic_ns
         self._queue: deque[Submission] = deque()
-        self._awake = _Bell()
+        self._awake: _Bell  # from start() on: one without its OS thread opens no pipe
         self._sleeping = False
         self._closing = False
         self._stopped = False
@@ -139,6 +139,7 @@ class Writer:
 
     def start(self) -> None:
         """Start the OS thread."""
+        self._awake = _Bell()
         self._os_thread.start()
 
     def submit(self, submission: Submission) -> None:
@@ -182,8 +183,8 @@ class Writer:
             whether the writer has stopped.
         """
         self._closing = True
-        self._awake.ring()
         if self._os_thread.ident is not None:
+            self._awake.ring()
             self._os_thread.join(timeout_s)
         return not self._os_thread.is_alive()
 

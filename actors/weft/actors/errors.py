@@ -1,0 +1,78 @@
+"""What the actors refuse, as errors of the one family that the store's are of.
+
+Guarantees:
+    - Each is a class, a sentence, data and a remedy, and survives pickling.
+    - The chain names actors, never their state or their mail.
+
+Errors of sessions, threads and the store are in :mod:`weft.storage.errors`.
+"""
+
+from __future__ import annotations
+
+from weft.storage.errors import SessionThreadException
+
+__all__ = [
+    "ActorQuarantined",
+    "AskOrderError",
+    "DeadlockError",
+    "RestartsExceeded",
+    "ask_order_error",
+    "deadlock_error",
+]
+
+
+class _ChainError(SessionThreadException):
+    """Actors may not wait for each other in this way."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The actors: each waits for the next, or would."""
+        return tuple(self.details.get("chain", ()))
+
+
+class DeadlockError(_ChainError):
+    """The ask would close a circle of actors that wait for each other."""
+
+    remedy = "Use tell(), or have one of them answer before it asks."
+    http_status = 500
+    exit_code = 70
+
+
+class AskOrderError(_ChainError):
+    """The actor may wait for leaves only, and the one it asks is none."""
+
+    remedy = "Use tell(), and let the answer come as a message of its own."
+    http_status = 500
+    exit_code = 70
+
+
+class ActorQuarantined(SessionThreadException):
+    """The actor kept failing and takes no mail for a while."""
+
+    remedy = "Look at why it failed; try again after retry_after_s."
+    http_status = 503
+    exit_code = 75
+
+    @property
+    def retry_after_s(self) -> float:
+        """How long to wait before trying again, in seconds."""
+        return float(self.details.get("retry_after_s", 1.0))
+
+
+class RestartsExceeded(SessionThreadException):
+    """A child failed more often than its supervisor's policy allows."""
+
+    remedy = "Look at the cause; the supervisor has stopped its children."
+    exit_code = 70
+
+
+def deadlock_error(chain: list[str]) -> DeadlockError:
+    """Return the error for a circle, its first actor being its last one, too."""
+    words = f"{' -> '.join(chain)}: the ask would close a circle of waiting actors."
+    return DeadlockError(words, details={"chain": chain})
+
+
+def ask_order_error(chain: list[str]) -> AskOrderError:
+    """Return the error for an ask between two actors that may wait for leaves only."""
+    words = f"{' -> '.join(chain)}: the asking actor may wait for leaves only."
+    return AskOrderError(words, details={"chain": chain})

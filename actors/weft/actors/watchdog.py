@@ -1,0 +1,116 @@
+"""The watchdog: an OS thread that names the handler which keeps everybody waiting.
+
+All actors share one OS thread, so a handler that blocks stalls them all. The watchdog
+looks at the dispatcher from outside, so it works while the dispatcher is stuck.
+
+Guarantees:
+    - A turn that takes one and a half limits is reported once, while it still runs,
+      with the stack of its handler, and counted by kind of actor.
+    - The dispatcher pays nothing for it: it publishes its present mail anyway.
+
+It reports; nobody can stop a handler of Python code from outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from weft.actors.turn_counter import SYSTEM_KIND
+from weft.actors.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from weft.actors.dispatcher import Dispatcher
+    from weft.actors.scheduler import Mail
+
+__all__ = ["LONG_TURN_S", "Watchdog"]
+
+_logger = logging.getLogger("weft.actors.watchdog")
+
+LONG_TURN_S: Final = 0.1
+"""What people notice; at a microsecond a turn, 100,000 messages waited behind it."""
+
+LOOKS_PER_LIMIT: Final = 4
+"""A turn is seen at most a quarter of the limit late. 40 looks a second cost 0.05 %."""
+
+_NOWHERE: Final = "    (the turn ended before its stack could be read)\n"
+
+
+class Watchdog:
+    """Watches one dispatcher, on a daemon OS thread named ``weft-watchdog``."""
+
+    def __init__(self, dispatcher: Dispatcher, limit_s: float = LONG_TURN_S) -> None:
+        """Create a watchdog; :meth:`start` it.
+
+        Args:
+            dispatcher: whom to watch.
+            limit_s: how long a turn may take, in seconds.
+        """
+        self.limit_s = limit_s
+        self.long_turns: dict[str, int] = {}
+        self._dispatcher = dispatcher
+        self._seen: Mail | None = None
+        self._seen_s = 0.0
+        self._reported = False
+        self._stopping = False
+        self._wakeup = Wakeup()
+        self._thread = threading.Thread(
+            target=self._run, name="weft-watchdog", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the OS thread.
+
+        Raises:
+            RuntimeError: it was started before.
+        """
+        self._thread.start()
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """End the OS thread.
+
+        Args:
+            timeout_s: seconds to wait for the end; None waits for ever.
+        """
+        self._stopping = True
+        self._wakeup.wake()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._look()
+            self._wakeup.wait(self.limit_s / LOOKS_PER_LIMIT)
+
+    def _look(self) -> None:
+        mail, now_s = self._dispatcher.current, time.monotonic()
+        if mail is None or mail is not self._seen:
+            self._seen, self._seen_s, self._reported = mail, now_s, False
+        elif not self._reported and now_s - self._seen_s > self.limit_s:
+            self._reported = True
+            stack = self._stack()
+            if self._dispatcher.current is not mail:
+                stack = _NOWHERE
+            self._report(mail[0], mail[1], now_s - self._seen_s, stack)
+
+    def _stack(self) -> str:
+        ident = self._dispatcher.os_thread_id or 0
+        frame = sys._current_frames().get(ident)  # noqa: SLF001  # there is no other way
+        if frame is None:
+            return _NOWHERE
+        return "".join(traceback.format_list(traceback.extract_stack(frame)))
+
+    def _report(self, cell: Any, message: object, took_s: float, stack: str) -> None:
+        kind = getattr(cell.actor_class, "kind", SYSTEM_KIND)
+        self.long_turns[kind] = self.long_turns.get(kind, 0) + 1
+        _logger.warning(
+            "A turn of %s on a %s has been running for %.3f s; all others wait:\n%s",
+            cell,
+            type(message).__name__,
+            took_s,
+            stack.rstrip(),
+            extra={"action": "long_turn", "actor_kind": kind, "turn_s": took_s},
+        )
