@@ -6,7 +6,7 @@ One at a time holds the thread; while it does, no run begins.
 from collections import deque
 
 from weft.actors.dispatcher import Scheduler
-from weft.actors.messages import Held, Hold
+from weft.actors.messages import Command, Held, Hold
 
 __all__ = ["Holds"]
 
@@ -18,7 +18,7 @@ class Holds:
         scheduler: posts to those who wait.
 
     Attributes:
-        held: somebody holds the thread.
+        held: the command that holds the thread, None if none does.
     """
 
     __slots__ = ("_scheduler", "_waiting", "held")
@@ -26,10 +26,10 @@ class Holds:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._waiting: deque[Hold] = deque()
-        self.held = False
+        self.held: Command | None = None
 
     def __bool__(self) -> bool:
-        return self.held or bool(self._waiting)
+        return self.held is not None or bool(self._waiting)
 
     @property
     def waiting(self) -> bool:
@@ -48,11 +48,16 @@ class Holds:
     def grant(self) -> None:
         """Give the thread to the first who waits."""
         hold = self._waiting.popleft()
-        self.held = True
+        self.held = hold.command
         self._scheduler.post(hold.session, Held(hold.command))
+
+    def release(self, command: Command) -> None:
+        """Take the thread back, unless another command has it."""
+        if self.held is command:
+            self.held = None
 
     def grant_all(self) -> None:
         """Let everybody go on: there will be no run any more."""
         while self._waiting:
             self.grant()
-        self.held = False
+        self.held = None

@@ -124,12 +124,12 @@ class Routed(msgspec.Struct):
 
     Attributes:
         message: a client's command, or the answer to a start that the sender cannot
-            hand on, or news for the successor of a session that has passivated.
+            hand on.
         session_id: the session.
         thread_id: or the thread.
     """
 
-    message: "Command | RunCommand | Settled | Feed"
+    message: "Command | RunCommand | Settled"
     session_id: str | None = None
     thread_id: str | None = None
 
@@ -212,7 +212,9 @@ class Held(msgspec.Struct):
 
 
 class Unhold(msgspec.Struct):
-    """Runs may begin again; to a thread."""
+    """Runs may begin again, if it is this command that holds; to a thread."""
+
+    command: Command
 
 
 class Release(msgspec.Struct):

@@ -272,8 +272,7 @@ class Root(LightActor):
             request = message.message
             if isinstance(request, Settled):
                 request = request.request
-            if not isinstance(request, Feed):
-                request.future.try_fail(exception)
+            request.future.try_fail(exception)
         elif isinstance(message, Publication):
             for submission, outcome in message.pairs:
                 if submission.sender is not None:

@@ -96,16 +96,18 @@ def resumption_of(sources: Sources, run: Run, version: str) -> ResumeRun:
     )
 
 
-def append_of(sources: Sources, message: Yielded, thread: Thread) -> AppendState:
-    """Return the state that a run yielded, under the thread's present ``rev``."""
+def append_of(
+    sources: Sources, message: Yielded, thread_id: str, rev: int
+) -> AppendState:
+    """Return the state that a run yielded, under a ``rev`` of its thread."""
     return AppendState(
         op_id=sources.new_id(),
         at_us=sources.clock_us(),
-        thread_id=thread.thread_id,
+        thread_id=thread_id,
         state_id=sources.new_id(),
         run_id=message.run_id,
         attempt=message.attempt,
-        rev=thread.rev,
+        rev=rev,
         values=message.encoded,
     )
 

@@ -11,8 +11,7 @@ from typing import Any
 from weft.actors.cell import Cell
 from weft.actors.dispatcher import Scheduler
 from weft.actors.executor import WorkflowExecutor
-from weft.actors.sources import REAL, Sources
-from weft.actors.timers import Timers
+from weft.actors.sources import REAL, Sources, Timing
 from weft.actors.workflow import Workflows
 from weft.storage import Store, Submission
 
@@ -67,7 +66,7 @@ class Services:
         submit: Callable[[Submission], None],
         executor: WorkflowExecutor,
         workflows: Workflows,
-        timers: Timers,
+        timers: Timing,
         sources: Sources = REAL,
     ) -> None:
         self.scheduler = scheduler

@@ -229,12 +229,12 @@ class SessionActor(LightActor):
                 else:
                     self._handle_again(waiting)
             if command.if_running in {"wait", "cancel"}:
-                self._unhold(key)
+                self._unhold(key, command)
 
-    def _unhold(self, thread_id: str) -> None:
+    def _unhold(self, thread_id: str, command: Command) -> None:
         cell = self._services.threads.get(thread_id)
         if cell is not None:
-            self._services.scheduler.post(cell, Unhold())
+            self._services.scheduler.post(cell, Unhold(command))
 
     def _forward(self, waiting: Iterable[Command | RunCommand], owner: str) -> None:
         root = self._services.root
@@ -255,10 +255,12 @@ class SessionActor(LightActor):
             self._retire_if_nobody()
             return
         thread_id = message.outcome.result.thread_id
-        child = self._services.threads.get(thread_id) or self._children.begin(thread_id)
+        child = self._services.threads.get(thread_id)
+        if child is None and not self._retired:
+            child = self._children.begin(thread_id)
         if child is not None:
             self._services.scheduler.post(child, message)
-        else:  # another session owns it by now
+        else:  # another session owns it by now, or this one's successor
             routed = Routed(message, thread_id=thread_id)
             self._services.scheduler.post(self._services.root, routed)
 
@@ -276,10 +278,14 @@ class SessionActor(LightActor):
             self._see(event)
 
     def _hand_on(self, feed: Feed) -> None:
-        """Wake the successor for what brings a live thread: it needs a parent."""
+        """Wake the successor for what brings a live thread: it needs a parent.
+
+        At once: mail to the root would let the thread hear of it after its writes
+        under the old ``rev`` were refused.
+        """
         if brings_a_live_thread(self._services, feed.events):
-            routed = Routed(feed, session_id=self._session_id)
-            self._services.scheduler.post(self._services.root, routed)
+            root: Any = self._services.root.actor
+            root.session(self._session_id)
 
     def _see(self, event: Event) -> None:
         match event.change:

@@ -7,14 +7,28 @@ taken elsewhere: nothing depends on them.
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from weft.storage import new_id
 from weft.storage.store import clock_us
 
-__all__ = ["REAL", "Sources"]
+__all__ = ["REAL", "Sources", "Timing"]
+
+
+class Cancellable(Protocol):
+    """A call to come."""
+
+    def cancel(self) -> bool:
+        """Drop it; return whether it will not come because of this."""
+
+
+class Timing(Protocol):
+    """What calls functions at their time: :class:`~weft.actors.timers.Timers`."""
+
+    def call_at(self, deadline_ns: int, callback: Callable[[], object]) -> Cancellable:
+        """Have a function called, on the clock of ``monotonic_ns``."""
 
 
 class Sources(msgspec.Struct, frozen=True):

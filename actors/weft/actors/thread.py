@@ -49,7 +49,6 @@ from weft.actors.run_operations import (
 from weft.actors.services import Services
 from weft.actors.submitter import Submitter
 from weft.storage import (
-    AppendState,
     FinishRun,
     Outcome,
     Run,
@@ -117,15 +116,13 @@ class ThreadActor(LightActor):
 
     @handles(RunCommand)
     def _enqueue(self, command: RunCommand) -> None:
-        if self._removed is not None:
+        if self._is_struck_off:
+            self._hand_on(command)
+        elif self._removed is not None:
             command.fail(self._removed)
-            return
-        if self._retired:
-            routed = Routed(command, thread_id=self._thread.thread_id)
-            self._services.scheduler.post(self._services.root, routed)
-            return
-        self._queue.append(command)
-        self._begin_next()
+        else:
+            self._queue.append(command)
+            self._begin_next()
 
     def _begin_next(self) -> None:
         while self._queue and not (self._active or self._starting or self._holds.held):
@@ -212,15 +209,16 @@ class ThreadActor(LightActor):
 
         If it was applied, then to the thread's next life.
         """
-        error, thread_id = message.outcome.error, self._thread.thread_id
-        if (
-            error is None
-            and self._services.threads.get(thread_id) is not self.actor_ref
-        ):
-            routed = Routed(message, thread_id=thread_id)
-            self._services.scheduler.post(self._services.root, routed)
+        error = message.outcome.error
+        if error is None and self._is_struck_off:
+            self._hand_on(message)
         else:
             message.request.fail(error or removed)
+
+    def _hand_on(self, message: RunCommand | Settled) -> None:
+        """Let the root find who is to answer: a next life, or else the writer."""
+        routed = Routed(message, thread_id=self._thread.thread_id)
+        self._services.scheduler.post(self._services.root, routed)
 
     @property
     def _is_struck_off(self) -> bool:
@@ -263,8 +261,11 @@ class ThreadActor(LightActor):
     @handles(Yielded)
     def _yielded(self, message: Yielded) -> None:
         if self._current(message.run_id, message.attempt) is not None:
-            operation = append_of(self._sources, message, self._thread)
-            self._submitter.submit(operation, message)
+            self._append(message, self._thread.rev)
+
+    def _append(self, message: Yielded, rev: int) -> None:
+        operation = append_of(self._sources, message, self._thread.thread_id, rev)
+        self._submitter.submit(operation, message)
 
     def _appended(self, message: Yielded, outcome: Outcome) -> None:
         active = self._current(message.run_id, message.attempt)
@@ -275,14 +276,11 @@ class ThreadActor(LightActor):
             active.execution.context.state_raw = message.encoded
             active.show(message.encoded)
             self._services.executor.submit(active.execution.step)
-        elif isinstance(error, StaleRevision) and self._moved_since(outcome):
-            self._yielded(message)
+        elif isinstance(error, StaleRevision) and "stored_rev" in error.details:
+            # Still the present run and attempt: its thread has moved.
+            self._append(message, error.details["stored_rev"])
         else:
             self._drop(active, error)
-
-    def _moved_since(self, outcome: Outcome) -> bool:
-        operation = outcome.operation
-        return isinstance(operation, AppendState) and operation.rev != self._thread.rev
 
     @handles(Returned)
     def _returned(self, message: Returned) -> None:
@@ -357,8 +355,8 @@ class ThreadActor(LightActor):
         self._next()
 
     @handles(Unhold)
-    def _unhold(self, _message: Unhold) -> None:
-        self._holds.held = False
+    def _unhold(self, message: Unhold) -> None:
+        self._holds.release(message.command)
         self._next()
 
     def _next(self) -> None:
@@ -372,8 +370,11 @@ class ThreadActor(LightActor):
 
     @handles(Release)
     def _release(self, message: Release) -> None:
-        if isinstance(self._starting, RunCommand) and self._is_struck_off:
-            self._not_begun(self._starting)  # the writer will say what became of it
+        if self._is_struck_off:  # the writer will say what became of them
+            if isinstance(self._starting, RunCommand):
+                self._not_begun(self._starting)
+            while self._queue:
+                self._hand_on(self._queue.popleft())
         self.abandon(message.error)
         self._removed = message.error  # whose mail is on its way is answered, too
 

@@ -1,0 +1,115 @@
+"""Hunting: cases by seed until one fails, and what is left of that one.
+
+A failing case is reported with its seed, the acts it needs, and the plainest schedule;
+``pytest tests/simulation --weft-seed=N`` runs that seed alone.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from tests.simulation.audit import faults
+from tests.simulation.plan import Act, Plan, drawn
+from tests.simulation.world import Case
+from weft.actors.testing import NoProgressError, Replay, Strategy, Uniform
+from weft.actors.testing.shrink import minimised, plainest
+
+__all__ = ["Hunt", "Prey", "hunted", "story", "tried"]
+
+NO_PROGRESS_CHOICES: Final = 1000
+"""Of a case that goes on for ever only the beginning is tried to be made plainer."""
+
+
+class Prey(msgspec.Struct):
+    """A case that fails.
+
+    Attributes:
+        seed: it was found with.
+        wrong: what is wrong.
+        plan: its acts, as drawn.
+        choices: its schedule.
+    """
+
+    seed: int
+    wrong: list[str]
+    plan: Plan
+    choices: list[int]
+
+
+class Hunt(msgspec.Struct):
+    """What was tried.
+
+    Attributes:
+        seeds: how many cases.
+        steps: of all of them.
+        crashes: of all of them.
+        prey: the first case that failed.
+    """
+
+    seeds: int = 0
+    steps: int = 0
+    crashes: int = 0
+    prey: Prey | None = None
+
+
+def hunted(seeds: Iterable[int], strategy: Callable[[int], Strategy] = Uniform) -> Hunt:
+    """Run the case of each seed until one fails."""
+    hunt = Hunt()
+    with _quiet():
+        for seed in seeds:
+            plan, chooser = drawn(seed), strategy(seed)
+            case, wrong = tried(plan, chooser)
+            hunt.seeds += 1
+            hunt.steps += case.simulation.steps
+            hunt.crashes += case.simulation.crashes
+            if wrong:
+                hunt.prey = Prey(seed, wrong, plan, chooser.choices)
+                break
+    return hunt
+
+
+def tried(
+    plan: Plan, strategy: Strategy, *, trace: bool = False
+) -> tuple[Case, list[str]]:
+    """Run a case; return it and what is wrong."""
+    case = Case(plan, strategy, trace=trace)
+    try:
+        case.run()
+    except NoProgressError as error:
+        return case, [f"no progress: {error}"]
+    return case, faults(case)
+
+
+def story(prey: Prey) -> str:
+    """Return a failing case made plain: its few acts, its schedule, what happens."""
+    with _quiet():
+        choices = prey.choices[:NO_PROGRESS_CHOICES]
+
+        def fails(plan: list[tuple[int, Act]], chosen: list[int]) -> bool:
+            return bool(tried(tuple(plan), Replay(chosen))[1])
+
+        acts = minimised(prey.plan, lambda plan: fails(plan, choices))
+        choices = plainest(choices, lambda chosen: fails(acts, chosen), 400)
+        acts = minimised(acts, lambda plan: fails(plan, choices))
+        case, wrong = tried(tuple(acts), Replay(choices), trace=True)
+    lines = [f"seed {prey.seed}: {prey.wrong[0]}", "made plain:", *wrong[:3]]
+    lines += [f"  client {client}: {act}" for client, act in acts]
+    lines += [
+        f"choices {choices}",
+        *(f"  {line[:160]}" for line in case.simulation.trace),
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Errors are collected by the simulation; they need not be printed as well."""
+    logger = logging.getLogger("weft")
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = before

@@ -1,0 +1,141 @@
+"""Production's sessions, threads, writer and rules under thousands of schedules."""
+
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from tests.simulation.hunt import Hunt, hunted, story, tried
+from tests.simulation.plan import Act, Plan, drawn
+from weft.actors.root import Root
+from weft.actors.session import SessionActor
+from weft.actors.submitter import Submitter
+from weft.actors.testing import Pct, Replay, Uniform
+from weft.actors.thread import ThreadActor
+from weft.storage import Writer, rules, rules_runs, rules_threads
+from weft.storage.group import Group
+from weft.storage.operation_log import OperationLog
+from weft.storage.store import TreeStore
+
+
+def fail_with_its_story(hunt: Hunt) -> None:
+    if hunt.prey is not None:
+        pytest.fail(story(hunt.prey), pytrace=False)
+
+
+def test_nothing_is_wrong_under_any_of_the_uniform_schedules(seeds: range) -> None:
+    hunt = hunted(seeds)
+    fail_with_its_story(hunt)
+    assert len(seeds) == hunt.seeds
+    assert len(seeds) == 1 or hunt.crashes > hunt.seeds, "it should have crashed often"
+
+
+def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
+    fail_with_its_story(hunted(seeds[: len(seeds) // 5 or 1], Pct))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_nothing_is_wrong_in_a_long_run(
+    long_seeds: range, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hunt = hunted(long_seeds)
+    figures = f"{hunt.seeds} seeds, {hunt.steps} steps, {hunt.crashes} crashes\n"
+    with capsys.disabled():
+        sys.stdout.write(figures)
+    fail_with_its_story(hunt)
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    (one, _), (other, _) = (tried(drawn(7), Uniform(7), trace=True) for _ in range(2))
+    assert [line[:60] for line in one.simulation.trace] == [
+        line[:60] for line in other.simulation.trace
+    ]
+    with one.simulation.store.read() as first, other.simulation.store.read() as second:
+        for tree in "MLOSTRXI":
+            assert list(first.entries(tree)) == list(second.entries(tree))
+
+
+def test_a_replayed_list_of_choices_gives_the_same_run() -> None:
+    first, _ = tried(drawn(11), Uniform(11))
+    again, _ = tried(drawn(11), Replay(first.simulation.strategy.choices))
+    assert first.simulation.steps == again.simulation.steps
+    assert first.simulation.crashes == again.simulation.crashes
+    assert [a.act for a in first.answers] == [a.act for a in again.answers]
+
+
+PRODUCTION = (
+    SessionActor._command,
+    SessionActor._feed,
+    SessionActor._settled,
+    SessionActor._passivate,
+    ThreadActor._settled,
+    ThreadActor._resume,
+    Submitter.submit,
+    Root._publish,
+    Root._recover,
+    Writer.submit,
+    Writer.step,
+    Writer._write,
+    TreeStore.apply,
+    Group.flush,
+    OperationLog.first_answer,
+    rules.decide,
+    rules_threads.transfer_threads,
+    rules_runs.append_state,
+)
+
+
+def test_what_is_simulated_is_the_code_of_production() -> None:
+    executed: set[CodeType] = set()
+
+    def note(frame: FrameType, _event: str, _argument: Any) -> None:
+        executed.add(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        for seed in range(20):
+            tried(drawn(seed), Uniform(seed))
+    finally:
+        sys.setprofile(before)
+    missing = [f.__qualname__ for f in PRODUCTION if f.__code__ not in executed]
+    assert [] == missing
+    files = [function.__code__.co_filename for function in PRODUCTION]
+    assert all("/weft/" in file and "/testing/" not in file for file in files)
+
+
+# Seeds and plans that found a defect, each kept as what is left of it.
+
+
+def plan(*acts: tuple[int, Act]) -> Plan:
+    return acts
+
+
+def test_a_run_of_a_former_life_is_not_said_to_be_taken_over() -> None:
+    """Its record went with the thread: who asks again heard "interrupted" for ever."""
+    case, wrong = tried(
+        plan(
+            (0, Act("create", "c", "a", thread="t1", name="x")),
+            (0, Act("run", "r", thread="t1", mode="plain")),
+            (0, Act("remove", "d", thread="t1")),
+            (0, Act("create", "n", "b", thread="t1", name="x")),
+            (0, Act("run", "r", thread="t1", mode="plain")),
+        ),
+        Uniform(0),
+    )
+    assert [] == wrong
+    assert "ThreadNotFound" == type(case.answers[-1].error).__name__
+
+
+def test_a_run_taken_over_after_its_last_state_answers_with_it() -> None:
+    """A resumed generator that has nothing left to yield answered None."""
+    acts = plan(
+        (0, Act("create", "c", "a", thread="t1", name="x")),
+        (0, Act("run", "r", thread="t1", mode="steps")),
+    )
+    for seed in range(200):
+        case, wrong = tried(acts, Uniform(seed))
+        assert [] == wrong
+        assert 2 == case.answers[-1].value["step"], seed
