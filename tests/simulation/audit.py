@@ -206,7 +206,7 @@ def _run_answer(answer: Answer, record: OperationRecord | None) -> Iterator[str]
         yield f"{answer.act} failed with {error} and never began"
     elif error is None and record is not None:
         run = _decode(record.result_raw, type=Run)
-        if answer.value["run"] != run.run_id:
+        if (answer.value or {}).get("run") != run.run_id:
             yield f"{answer.act} was run {run.run_id}, answered {answer.value}"
 
 

@@ -17,7 +17,7 @@ from tests.simulation.world import Case
 from weft.actors.testing import NoProgressError, Replay, Strategy, Uniform
 from weft.actors.testing.shrink import minimised, plainest
 
-__all__ = ["Hunt", "Prey", "hunted", "story", "tried"]
+__all__ = ["Hunt", "Prey", "hunted", "hunted_with", "story", "tried"]
 
 NO_PROGRESS_CHOICES: Final = 1000
 """Of a case that goes on for ever only the beginning is tried to be made plainer."""
@@ -57,10 +57,25 @@ class Hunt(msgspec.Struct):
 
 def hunted(seeds: Iterable[int], strategy: Callable[[int], Strategy] = Uniform) -> Hunt:
     """Run the case of each seed until one fails."""
+    return _hunted(drawn, seeds, strategy)
+
+
+def hunted_with(
+    plan: Plan, seeds: Iterable[int], strategy: Callable[[int], Strategy] = Uniform
+) -> Hunt:
+    """Run one plan under the schedule of each seed until one fails."""
+    return _hunted(lambda _seed: plan, seeds, strategy)
+
+
+def _hunted(
+    plan_of: Callable[[int], Plan],
+    seeds: Iterable[int],
+    strategy: Callable[[int], Strategy],
+) -> Hunt:
     hunt = Hunt()
     with _quiet():
         for seed in seeds:
-            plan, chooser = drawn(seed), strategy(seed)
+            plan, chooser = plan_of(seed), strategy(seed)
             case, wrong = tried(plan, chooser)
             hunt.seeds += 1
             hunt.steps += case.simulation.steps

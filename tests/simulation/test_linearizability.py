@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
+from tests.simulation.hunt import tried
 from tests.simulation.plan import drawn
 from tests.simulation.threads import OWNERSHIP, history_of, recorded
-from tests.simulation.hunt import tried
 from weft.actors import Runtime
 from weft.actors.testing import Call, Model, Uniform, linearizable, unlinearizable
 from weft.storage import MemoryStore
@@ -93,7 +94,7 @@ def test_random_histories_of_a_real_register_are_linearizable() -> None:
 
 def moved(to: str, rev: int, called: float, answered: float) -> Call:
     answer = ("ok", (to, "x", rev))
-    return Call("t", ("transfer", None, to, None, False), answer, called, answered)
+    return Call("t", ("transfer", None, to, None), answer, called, answered)
 
 
 def made(called: float, answered: float) -> Call:
@@ -117,9 +118,7 @@ def test_a_change_that_was_acknowledged_and_is_not_seen_is_found() -> None:
 
 
 def test_a_refusal_of_what_could_be_done_is_found() -> None:
-    refused = Call(
-        "t", ("transfer", "a", "b", None, False), ("ThreadNotFound", None), 2, 3
-    )
+    refused = Call("t", ("transfer", "a", "b", None), ("ThreadNotFound", None), 2, 3)
     assert [[made(0, 1), refused]] == unlinearizable([made(0, 1), refused], OWNERSHIP)
 
 
@@ -143,49 +142,29 @@ def test_a_history_of_eight_os_threads_is_linearizable() -> None:
     with Runtime.open(store=MemoryStore()) as runtime:
         for session in "abc":
             runtime.session(session).open().get(timeout=LONG_S)
-        for number in range(4):
-            history.append(
-                recorded(
-                    f"t{number}",
-                    ("create", "a", f"n{number}"),
-                    lambda n=number: runtime.coordinator.create_thread_with_session(
-                        "a", None, f"n{n}", thread_id=f"t{n}"
-                    ),
-                    runtime,
-                )
-            )
+        history += [
+            recorded(runtime, f"t{number}", ("create", "a", f"n{number}"))
+            for number in range(4)
+        ]
         run_at_once(
-            [
-                lambda s=seed: history.extend(_clients_calls(runtime, s))
-                for seed in range(OS_THREADS)
-            ]
+            [partial(_call_often, runtime, seed, history) for seed in range(OS_THREADS)]
         )
     assert 4 + OS_THREADS * CALLS_EACH == len(history)
     assert [] == unlinearizable(history, OWNERSHIP)
 
 
-def _clients_calls(runtime: Runtime, seed: int) -> list[Call]:
-    random, calls = Random(seed), []
-    ask = runtime.coordinator
+def _call_often(runtime: Runtime, seed: int, history: list[Call]) -> None:
+    random = Random(seed)
     for number in range(CALLS_EACH):
         thread = f"t{random.randrange(4)}"
-        kind = random.choice(("transfer", "transfer", "rename", "read"))
-        to, owner = random.choice("abc"), random.choice([None, *"abc"])
-        name = f"{thread}-{seed}-{number}"
-        request: tuple[Any, ...] = ("read",)
-        start: Callable[[], Any] = lambda t=thread: ask.get_thread(t)
-        if kind == "transfer":
-            request = ("transfer", owner, to, None, False)
-            start = lambda t=thread, o=owner, d=to: ask.transfer_thread(
-                t, o, d, None, "reject"
-            )
-        elif kind == "rename":
-            request = ("rename", owner, name)
-            start = lambda t=thread, o=owner, n=name: ask.rename_thread(
-                t, n, session_id=o
-            )
-        calls.append(recorded(thread, request, start, runtime))
-    return calls
+        owner = random.choice([None, *"abc"])
+        requests: list[tuple[Any, ...]] = [
+            ("transfer", owner, random.choice("abc"), None),
+            ("transfer", None, random.choice("abc"), f"{thread}-{seed}-{number}"),
+            ("rename", owner, f"{thread}-{seed}-{number}"),
+            ("read",),
+        ]
+        history.append(recorded(runtime, thread, random.choice(requests)))
 
 
 def run_at_once(functions: list[Callable[[], object]]) -> None:

@@ -14,7 +14,7 @@ from tests.simulation.world import Answer, Case
 from weft.actors import Runtime
 from weft.actors.future import Future
 from weft.actors.testing import Call, Model
-from weft.storage import SessionThreadException, Thread
+from weft.storage import NewThread, SessionThreadException, Thread
 
 __all__ = ["OWNERSHIP", "State", "history_of", "recorded"]
 
@@ -51,7 +51,7 @@ def _create(state: State, session: str, name: str) -> tuple[str, State]:
 
 
 def _transfer(
-    state: State, source: str | None, to: str, name: str | None, _busy: bool
+    state: State, source: str | None, to: str, name: str | None
 ) -> tuple[str, State]:
     owner, present, rev = state
     if owner is None or source not in {None, owner}:
@@ -88,30 +88,32 @@ _RULES: Final[dict[str, Callable[..., tuple[str, State]]]] = {
 OWNERSHIP: Final[Model[State]] = Model((None, "", 0), _step)
 
 
-def recorded(
-    thread_id: str,
-    request: tuple[Any, ...],
-    start: Callable[[], Future[Any]],
-    runtime: Runtime,
-) -> Call:
-    """Make a call, wait for its answer, and return both with their times.
-
-    Args:
-        thread_id: of which thread.
-        request: as the model knows it.
-        start: makes the call.
-        runtime: where a created thread is read, whose answer is only its id.
-    """
+def recorded(runtime: Runtime, thread_id: str, request: tuple[Any, ...]) -> Call:
+    """Make a call, wait for its answer, and return both with their times."""
+    ask: Any = runtime.coordinator
+    kind, *rest = request
     called = time.monotonic_ns()
     try:
-        value = start().get(timeout=LONG_S)
+        value = _ASK[kind](ask, thread_id, *rest).get(timeout=LONG_S)
     except SessionThreadException as error:
         answer: tuple[str, Any] = (type(error).__name__, None)
     else:
-        if not isinstance(value, Thread):
-            value = runtime.coordinator.get_thread(thread_id).get(timeout=LONG_S)
-        answer = ("ok", _state_of(value))
+        answer = ("ok", _state_of(value[0] if isinstance(value, list) else value))
     return Call(thread_id, request, answer, called, time.monotonic_ns())
+
+
+_ASK: Final[dict[str, Callable[..., Future[Any]]]] = {
+    "create": lambda ask, thread_id, session, name: ask.create_threads(
+        session, (NewThread(thread_id, name),), list
+    ),
+    "transfer": lambda ask, thread_id, source, to, name: ask.transfer_thread(
+        thread_id, source, to, name, "reject"
+    ),
+    "rename": lambda ask, thread_id, source, name: ask.rename_thread(
+        thread_id, name, session_id=source
+    ),
+    "read": lambda ask, thread_id: ask.get_thread(thread_id),
+}
 
 
 def history_of(case: Case) -> list[Call]:
@@ -150,7 +152,7 @@ def _request(act: Act) -> tuple[Any, ...]:
         case "create":
             return ("create", act.session or "a", act.name or "x")
         case "transfer":
-            return ("transfer", act.session, act.to, act.name, act.mode == "move")
+            return ("transfer", act.session, act.to, act.name)
         case "rename":
             return ("rename", act.session, act.name or "x")
     return (act.kind,)

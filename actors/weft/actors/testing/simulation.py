@@ -3,12 +3,11 @@
 ::
 
     with Simulation(seed=1, workflows=[summarise]) as simulation:
-        notes = simulation.session("alice").create_thread("notes")
-        simulation.run()
-        answer = notes.get().run()
-        simulation.run()
-        simulation.advance(3.0)
-        assert "done" == answer.get()
+        creating = simulation.session("alice").create_thread("notes")
+        notes = simulation.result(creating)
+        running = notes.run(timeout_s=3.0)
+        simulation.advance(5.0)
+        assert "done" == running.get()
 
 The code that runs is production's: actors, writer, rules, store. Only what turns,
 steps, timers and disks do by themselves elsewhere is an event here, and a
@@ -26,7 +25,7 @@ simulated, for nothing else happens while it waits; ``get`` raises there.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from weft.actors.coordinator import Coordinator
 from weft.actors.future import Future
@@ -46,6 +45,8 @@ from weft.storage.check import CheckReport, check
 from weft.storage.store import TreeStore
 
 __all__ = ["Crashed", "NoProgressError", "Simulation"]
+
+T = TypeVar("T")
 
 STEPS_MAX: Final = 20_000
 """Steps of one ``run``. A case of a dozen operations takes some hundred."""
@@ -180,11 +181,12 @@ class Simulation:
         self._ready.remove(client)
         self.process.scheduler.sender = client.label
 
-    def run(self, steps_max: int = STEPS_MAX) -> Self:
+    def run(self, steps_max: int = STEPS_MAX, *, until_quiet: bool = True) -> Self:
         """Let things happen until nothing can; time stands still.
 
         Args:
             steps_max: how many at the most.
+            until_quiet: more than these are an error; else they are simply enough.
 
         Raises:
             NoProgressError: that was not enough.
@@ -193,7 +195,21 @@ class Simulation:
             for _ in range(steps_max):
                 if not self._step():
                     return self
-        raise NoProgressError(f"{steps_max} steps and no end")
+        if until_quiet:
+            raise NoProgressError(f"{steps_max} steps and no end")
+        return self
+
+    def result(self, future: Future[T]) -> T:
+        """Let things happen until nothing can, and return a future's result.
+
+        Raises:
+            RuntimeError: it has none: what it waits for does not come by itself.
+            Exception: the one the future failed with.
+        """
+        self.run()
+        if not future.done():
+            raise RuntimeError("Nothing happens any more. Does it wait for a timer?")
+        return future.get()
 
     def advance(self, duration_s: float) -> Self:
         """Let time pass, and run what it brings, timer after timer.
