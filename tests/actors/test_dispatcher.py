@@ -310,6 +310,17 @@ def test_every_ask_that_races_the_dispatchers_stop_is_answered() -> None:
         sys.setswitchinterval(interval)
 
 
+def test_whoever_joins_a_dispatcher_joins_its_watchdog_and_timers() -> None:
+    for _ in range(30):  # the watchdog was late one time in four
+        dispatcher = Dispatcher(long_turn_s=1.0)
+        dispatcher.timers.call_at(2**62, lambda: None)
+        dispatcher.start()
+        assert dispatcher.watchdog is not None
+        assert dispatcher.stop(5)
+        assert not dispatcher.watchdog._thread.is_alive()
+        assert not dispatcher.timers._thread.is_alive()
+
+
 def test_a_dispatcher_starts_once(dispatcher: Dispatcher) -> None:
     with pytest.raises(RuntimeError, match="starts once"):
         dispatcher.start()

@@ -63,6 +63,9 @@ _logger = logging.getLogger("weft.actors")
 CRASH_PAUSE_S: Final = 0.1
 """Before a broken loop runs again: one that breaks at once would burn a core."""
 
+HELPERS_TIMEOUT_S: Final = 1.0
+"""Timers and watchdog end in microseconds; who joins the dispatcher joins them too."""
+
 
 class _Stopper:
     """A cell whose turn ends the dispatcher: ``stop`` queues like any mail."""
@@ -142,9 +145,9 @@ class Dispatcher(Mailroom):
         self._thread = threading.Thread(
             target=self._run, name="weft-dispatcher", daemon=True
         )
-        self._thread.start()
         if self.watchdog is not None:
-            self.watchdog.start()
+            self.watchdog.start()  # first: the end of the other joins it
+        self._thread.start()
         return True
 
     def stop(self, timeout_s: float | None = None) -> bool:
@@ -245,9 +248,9 @@ class Dispatcher(Mailroom):
         self._refuse_leftovers()
         for suspension in list(self.suspended):
             suspension.close(Reason.SHUTDOWN)
-        self._timers.stop(0)
+        self._timers.stop(HELPERS_TIMEOUT_S)
         if self.watchdog is not None:
-            self.watchdog.stop(0)
+            self.watchdog.stop(HELPERS_TIMEOUT_S)
 
     def _run_turns(self) -> None:
         mail, system_mail = self._mail, self._system_mail
