@@ -24,10 +24,10 @@ def seeds(request: pytest.FixtureRequest) -> range:
 @pytest.fixture
 def long_seeds(request: pytest.FixtureRequest) -> range:
     """Return the seeds of the long run, which are others."""
-    count: int = request.config.getoption("--weft-seeds")
+    count: int = request.config.getoption("--weft-seeds", LONG_SEEDS)
     return _one_or(request, range(SEEDS, SEEDS + count))
 
 
 def _one_or(request: pytest.FixtureRequest, seeds: range) -> range:
-    seed: int | None = request.config.getoption("--weft-seed")
+    seed: int | None = request.config.getoption("--weft-seed", None)
     return seeds if seed is None else range(seed, seed + 1)

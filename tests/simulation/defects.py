@@ -111,6 +111,11 @@ def _made(thread_id: str, session: str, op_id: str = "c") -> Act:
     return Act("create", f"{op_id}-{thread_id}", session, thread=thread_id, name="x")
 
 
+def _comes_and_goes(session: str, number: int) -> tuple[Act, Act]:
+    """A session is spoken to, and asked to leave."""
+    return Act("open", f"w{number}", session), Act("passivate", f"z{number}", session)
+
+
 _STEPS: Final = Act("run", "r", thread="t1", mode="steps")
 _PLAIN: Final = Act("run", "p", thread="t1", mode="plain")
 _LIFE_AFTER_LIFE: Final[tuple[Any, ...]] = (
@@ -136,9 +141,9 @@ DEFECTS: Final = (
         (
             (0, _made("t1", "a")),
             (0, _STEPS),
-            (1, _made("t2", "b")),
+            (1, Act("open", "w", "b")),
             (1, Act("transfer", "m", thread="t1", to="b", name="y", mode="move")),
-            *((2, Act("passivate", f"z{n}", "b")) for n in range(6)),
+            *((2, act) for n in range(5) for act in _comes_and_goes("b", n)),
         ),
     ),
     Defect(

@@ -4,6 +4,7 @@ A failing case is reported with its seed, the acts it needs, and the plainest sc
 ``pytest tests/simulation --weft-seed=N`` runs that seed alone.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from weft.actors.testing import NoProgressError, Replay, Strategy, Uniform
 from weft.actors.testing.shrink import minimised, plainest
 
 __all__ = ["Hunt", "Prey", "hunted", "hunted_with", "story", "tried"]
+
+THRESHOLDS: Final = (50_000, 20, 20)
+"""For the collector: some ten cases between two collections of the young."""
 
 NO_PROGRESS_CHOICES: Final = 1000
 """Of a case that goes on for ever only the beginning is tried to be made plainer."""
@@ -121,10 +125,19 @@ def story(prey: Prey) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Errors are collected by the simulation; they need not be printed as well."""
+    """Have errors kept but not printed, and garbage collected seldom.
+
+    A case is small and cyclic; collecting the whole test session for it, again and
+    again, took a quarter of the time.
+    """
     logger = logging.getLogger("weft")
     before, logger.propagate = logger.propagate, False
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*THRESHOLDS)
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
         logger.propagate = before

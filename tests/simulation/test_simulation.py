@@ -11,12 +11,15 @@ from tests.simulation.plan import Act, Plan, drawn
 from weft.actors.root import Root
 from weft.actors.session import SessionActor
 from weft.actors.submitter import Submitter
-from weft.actors.testing import Pct, Replay, Uniform
+from weft.actors.testing import Pct, Replay, Simulation, Uniform, explore_all
 from weft.actors.thread import ThreadActor
 from weft.storage import Writer, rules, rules_runs, rules_threads
 from weft.storage.group import Group
 from weft.storage.operation_log import OperationLog
 from weft.storage.store import TreeStore
+
+LONG_PARTS = 80
+"""Of the long run: a part takes some ten seconds, so that it is seen to go on."""
 
 
 def fail_with_its_story(hunt: Hunt) -> None:
@@ -35,15 +38,28 @@ def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
     fail_with_its_story(hunted(seeds[: len(seeds) // 5 or 1], Pct))
 
 
+def test_nothing_is_wrong_under_every_schedule_of_two_clients_that_meet() -> None:
+    """One thread, moved there and back: whoever comes first, both take effect."""
+
+    def meet(simulation: Simulation) -> None:
+        simulation.result(simulation.session("b").open())
+        thread = simulation.result(simulation.session("a").create_thread("x"))
+        moves = [thread.transfer_to("b"), thread.transfer_to("a")]
+        simulation.run()
+        assert [move.get().rev for move in moves] in ([2, 3], [2, 1])
+        assert simulation.check().clean
+
+    explored = explore_all(meet, depth=100)
+    assert explored.complete
+    assert 500 < explored.schedules
+
+
 @pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_nothing_is_wrong_in_a_long_run(
-    long_seeds: range, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hunt = hunted(long_seeds)
-    figures = f"{hunt.seeds} seeds, {hunt.steps} steps, {hunt.crashes} crashes\n"
-    with capsys.disabled():
-        sys.stdout.write(figures)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(LONG_PARTS))
+def test_nothing_is_wrong_in_a_long_run(long_seeds: range, part: int) -> None:
+    strategy = Pct if part % 4 == 3 else Uniform
+    hunt = hunted(long_seeds[part::LONG_PARTS], strategy)
     fail_with_its_story(hunt)
 
 

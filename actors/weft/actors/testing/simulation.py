@@ -22,9 +22,7 @@ Not here: OS threads and asyncio. A workflow that waits for a future cannot be
 simulated, for nothing else happens while it waits; ``get`` raises there.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from weft.actors.coordinator import Coordinator
@@ -36,6 +34,7 @@ from weft.actors.scheduler import running_turns
 from weft.actors.testing.client import Client, Script
 from weft.actors.testing.clock import SimClock
 from weft.actors.testing.engine import CrashPoint, PowerLoss, SimEngine
+from weft.actors.testing.error_log import ErrorLog
 from weft.actors.testing.process import Process
 from weft.actors.testing.scheduler import CLIENT
 from weft.actors.testing.strategy import Event, Strategy, Uniform
@@ -111,9 +110,9 @@ class Simulation:
         self._crashes_max, self._crash_within = crashes_max, crash_within
         self._crash_at = 0
         self.coordinator = Coordinator(self)
-        self._log = _ErrorLog()
+        self._log = ErrorLog()
         self.errors = self._log.errors
-        logging.getLogger("weft").addHandler(self._log)
+        self._log.listen()
         self._open()
 
     # The house
@@ -291,28 +290,10 @@ class Simulation:
 
     def close(self) -> None:
         """Stop listening for errors."""
-        logging.getLogger("weft").removeHandler(self._log)
+        self._log.leave()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _ErrorLog(logging.Handler):
-    """Keeps what is logged as an error: nobody is told otherwise."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.errors: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        cause = record.exc_info[1] if record.exc_info else None
-        words = record.getMessage()
-        self.errors.append(f"{words}: {cause!r}" if cause is not None else words)
