@@ -46,6 +46,14 @@ def test_a_wake_up_reaches_another_os_thread(wakeup_class: Any) -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("timeout_s", [1e7, 1e9, float("inf")])
+@pytest.mark.parametrize("wakeup_class", [EventfdWakeup, PipeWakeup])
+def test_a_wait_may_be_as_long_as_you_like(wakeup_class: Any, timeout_s: float) -> None:
+    wakeup = wakeup_class()
+    wakeup.wake()
+    wakeup.wait(timeout_s)  # poll(2) would refuse it as too large
+
+
 def test_a_full_pipe_does_not_block_who_wakes() -> None:
     wakeup = PipeWakeup()
     for _ in range(100_000):

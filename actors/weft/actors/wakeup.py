@@ -22,6 +22,13 @@ from typing import Any, Final
 
 __all__ = ["EventfdWakeup", "PipeWakeup", "Wakeup", "borrow_wakeup", "return_wakeup"]
 
+WAIT_MAX_S: Final = 86_400.0
+"""A longer wait ends early: poll(2) counts milliseconds in an int, 24.8 days."""
+
+
+def _milliseconds(timeout_s: float) -> float:
+    return min(max(0.0, timeout_s), WAIT_MAX_S) * 1000
+
 
 class EventfdWakeup:
     """Wakes one waiting OS thread, through an eventfd.
@@ -56,7 +63,7 @@ class EventfdWakeup:
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(self._fd, select.POLLIN)
-        return bool(self._poll.poll(max(0.0, timeout_s) * 1000))
+        return bool(self._poll.poll(_milliseconds(timeout_s)))
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError, OSError):
@@ -85,8 +92,7 @@ class PipeWakeup:
         Args:
             timeout_s: seconds, resolution 1 ms; None waits for ever.
         """
-        timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
-        if self._poll.poll(timeout_ms):
+        if self._poll.poll(None if timeout_s is None else _milliseconds(timeout_s)):
             os.read(self._read_fd, 4096)
 
     def __del__(self) -> None:
