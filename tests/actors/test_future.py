@@ -22,7 +22,6 @@ from tests.actors.futures import (
     until_waiting,
 )
 from tests.actors.support import LONG_S
-from weft.actors import wakeup as wakeup_module
 from weft.actors.future import Future
 from weft.actors.scheduler import running_turns
 
@@ -137,34 +136,18 @@ def test_get_gives_up_after_its_timeout() -> None:
     assert {} == future._waiters
 
 
-def test_a_stale_wake_up_does_not_end_a_later_wait() -> None:
-    abandoned: Future[None] = Future()
+def test_a_wait_that_was_given_up_is_woken_by_nobody() -> None:
+    future: Future[int] = Future()
     with pytest.raises(pykka.Timeout):
-        abandoned.get(timeout=0)
-    for wakeup in wakeup_module._idle:
-        wakeup.wake()
-    before = time.monotonic()
-    with pytest.raises(pykka.Timeout):
-        Future[None]().get(timeout=0.02)
-    assert time.monotonic() - before >= 0.02
-
-    for wakeup in wakeup_module._idle:
-        wakeup.wake()
-    later: Future[int] = Future()
-
-    def set_later() -> None:
-        until_waiting(later)
-        later.set(5)
-
-    setter = in_thread(set_later)
-    assert 5 == later.get()
-    setter.join(LONG_S)
+        future.get(timeout=0)
+    assert {} == future._waiters
+    future.set(5)
+    assert 5 == future.get(timeout=0)
 
 
-def test_a_wait_inside_a_wait_takes_a_wake_up_of_its_own() -> None:
+def test_each_wait_is_woken_by_its_own_future() -> None:
     outer: Future[int] = Future()
     inner: Future[int] = Future()
-    before = list(wakeup_module._idle)
     answers: list[int] = []
     threads = [
         in_thread(lambda f=f: answers.append(f.get(timeout=LONG_S)))  # type: ignore[misc]
@@ -172,14 +155,13 @@ def test_a_wait_inside_a_wait_takes_a_wake_up_of_its_own() -> None:
     ]
     until_waiting(outer)
     until_waiting(inner)
-    keys = {*outer._waiters, *inner._waiters}
-    assert 2 == len(keys)
+    assert 2 == len({*outer._waiters, *inner._waiters})
     inner.set(1)
+    threads[1].join(LONG_S)
+    assert [1] == answers
     outer.set(2)
-    for thread in threads:
-        thread.join(LONG_S)
-    assert [1, 2] == sorted(answers)
-    assert len(before) <= len(wakeup_module._idle) <= len(before) + 2
+    threads[0].join(LONG_S)
+    assert [1, 2] == answers
 
 
 def test_get_in_a_turn_raises_instead_of_stalling_every_actor() -> None:

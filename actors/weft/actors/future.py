@@ -1,6 +1,6 @@
 """The answer that comes later: a :class:`pykka.Future` without a lock.
 
-A future is a result slot and its waiters. OS threads wait on a wake-up, asyncio tasks
+A future is a result slot and its waiters. OS threads wait on a hand-off, asyncio tasks
 are woken through a bridge, anything else leaves a callback.
 
 Guarantees:
@@ -35,8 +35,8 @@ import pykka
 from weft.actors.bridge import bridge_of
 from weft.actors.derived import Derivable, Hook, countdown
 from weft.actors.failure import FutureFailure
+from weft.actors.hand_off import HandOff
 from weft.actors.scheduler import on_dispatcher
-from weft.actors.wakeup import borrow_wakeup, return_wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -267,26 +267,23 @@ class Future(Derivable[T]):
                 "get() in a turn would stall every actor. Await the future in an "
                 "async handler, or use add_done_callback()."
             )
-        wakeup = borrow_wakeup()
-        self._add_waiter(wakeup, wakeup.wake)
+        hand_off = HandOff()
+        self._add_waiter(hand_off, hand_off.wake)
         try:
-            self._sleep(wakeup, timeout_s)
+            self._sleep(hand_off, timeout_s)
         finally:
-            self._waiters.pop(wakeup, None)
-            return_wakeup(wakeup)
+            self._waiters.pop(hand_off, None)
 
-    def _sleep(self, wakeup: Any, timeout_s: float | None) -> None:
-        # A wake-up may be a stale one, from a wait that was abandoned: look again.
+    def _sleep(self, hand_off: HandOff, timeout_s: float | None) -> None:
         if timeout_s is None:
-            while self._outcome is _PENDING:
-                wakeup.wait()
+            hand_off.wait()
             return
         deadline_s = time.monotonic() + timeout_s
         while self._outcome is _PENDING:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 raise pykka.Timeout(f"{timeout_s} seconds")
-            wakeup.wait(left_s)
+            hand_off.wait(left_s)
 
     def _run_hook(self, hook: Hook, timeout_s: float | None) -> None:
         remaining_s = countdown(timeout_s)

@@ -1,7 +1,8 @@
 """Wake-ups: how one OS thread waits for another without a lock.
 
-The dispatcher, the timers and every ``get`` of a pending future sleep on one. On Linux
-it is an eventfd, a pipe elsewhere; :data:`Wakeup` is the one for this system.
+The dispatcher, the timers and the watchdog sleep on one. On Linux it is an eventfd, a
+pipe elsewhere; :data:`Wakeup` is the one for this system. Who waits for a future sleeps
+on a :mod:`weft.actors.hand_off`.
 
 Guarantees:
     - No wake-up is lost: one that comes before the wait ends the wait at once.
@@ -18,9 +19,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from typing import Any, Final
+from typing import Final
 
-__all__ = ["EventfdWakeup", "PipeWakeup", "Wakeup", "borrow_wakeup", "return_wakeup"]
+__all__ = ["EventfdWakeup", "PipeWakeup", "Wakeup"]
 
 WAIT_MAX_S: Final = 86_400.0
 """A longer wait ends early: poll(2) counts milliseconds in an int, 24.8 days."""
@@ -103,32 +104,3 @@ class PipeWakeup:
 
 Wakeup = EventfdWakeup if hasattr(os, "eventfd") else PipeWakeup
 """The kind of wake-up for this system."""
-
-WAKEUPS_KEPT_MAX: Final = 64
-"""Idle wake-ups that are kept for the next wait: each is a file descriptor, and making
-one costs 3 us. More OS threads than this rarely wait at once."""
-
-_idle: list[Any] = []
-
-
-def borrow_wakeup() -> Any:
-    """Return a wake-up for one wait; give it back with :func:`return_wakeup`.
-
-    It may remember a wake-up from a wait that was abandoned.
-    """
-    # From a list, not a thread-local: a signal handler or a finaliser that waits while
-    # this OS thread waits must not take this wait's wake-up.
-    try:
-        return _idle.pop()
-    except IndexError:
-        return Wakeup()
-
-
-def return_wakeup(wakeup: Any) -> None:
-    """Take a wake-up back that nobody waits for any more."""
-    if len(_idle) < WAKEUPS_KEPT_MAX:
-        _idle.append(wakeup)
-
-
-# A forked child shares the parent's eventfds: a wake-up would go astray.
-os.register_at_fork(after_in_child=_idle.clear)
