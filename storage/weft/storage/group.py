@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from weft.storage.codec import decode, encode
 from weft.storage.engine import Item, WriteTransaction
+from weft.storage.frontier import Frontier
 from weft.storage.ids import pack_id
 from weft.storage.keys import (
     ASSOCIATION,
@@ -67,23 +68,33 @@ class Group(Draft):
         transaction: what it is put into.
         counters: what the store holds before.
         recent: what groups remember; the store throws it away when one fails.
+        frontier: of the threads.
 
     Attributes:
         counters: what the store holds once the group is flushed.
     """
 
-    __slots__ = ("_changes", "_found", "_snapshot", "_transaction", "counters")
+    __slots__ = (
+        "_changes",
+        "_found",
+        "_frontier",
+        "_snapshot",
+        "_transaction",
+        "counters",
+    )
 
     def __init__(
         self,
         transaction: WriteTransaction,
         counters: Counters,
         recent: dict[Key, Any],
+        frontier: Frontier,
     ) -> None:
         self._snapshot = Snapshot(transaction)
         super().__init__(self._snapshot)
         self._transaction = transaction
         self._found = recent
+        self._frontier = frontier
         self._changes: dict[tuple[str, str | None], int] = {}
         self.counters = counters
 
@@ -98,6 +109,8 @@ class Group(Draft):
         tree, raw = key[-2:]
         if tree is NOWHERE:
             value = self._snapshot.get(key)
+        elif tree == "T" and self._frontier.is_before(raw):
+            return None
         else:
             data = self._transaction.get(tree, raw)
             value = None if data is None else decode(tree, raw, data)
@@ -143,6 +156,8 @@ class Group(Draft):
                 puts[tree].append((raw, encode(raw, value)))
         for tree, items in puts.items():
             items.sort()
+            if tree == "T":
+                self._frontier.move_past(items)
             self._transaction.put_many(tree, items)
         self.writes = {}
 

@@ -14,7 +14,9 @@ import msgspec
 from weft.storage.codec import decode, encode
 from weft.storage.engine import Item, WriteTransaction
 from weft.storage.errors import OperationMismatch, Refusal
-from weft.storage.keys import log_place, operation_key
+from weft.storage.frontier import Frontier
+from weft.storage.ids import pack_id
+from weft.storage.keys import log_place
 from weft.storage.operations import Batch, Operation
 from weft.storage.outcome import Outcome
 from weft.storage.records import NIL, OperationRecord
@@ -39,17 +41,31 @@ class OperationLog:
         transaction: the group's.
         end: the last place taken: ``seq``, and refusals since it.
         now_us: microseconds since the Unix epoch.
+        frontier: of the tree of idempotency keys.
 
     Attributes:
         end: the last place taken, as the group goes on.
     """
 
-    __slots__ = ("_entered", "_now_us", "_places", "_records", "_transaction", "end")
+    __slots__ = (
+        "_entered",
+        "_frontier",
+        "_now_us",
+        "_places",
+        "_records",
+        "_transaction",
+        "end",
+    )
 
     def __init__(
-        self, transaction: WriteTransaction, end: tuple[int, int], now_us: int
+        self,
+        transaction: WriteTransaction,
+        end: tuple[int, int],
+        now_us: int,
+        frontier: Frontier,
     ) -> None:
         self._transaction = transaction
+        self._frontier = frontier
         self._now_us = now_us
         self._entered: dict[str, OperationRecord] = {}
         self._records: list[Item] = []
@@ -64,7 +80,9 @@ class OperationLog:
     def _find(self, op_id: str) -> OperationRecord | None:
         record = self._entered.get(op_id)
         if record is None:
-            raw = operation_key(op_id)[-1]
+            raw = pack_id(op_id)
+            if self._frontier.is_before(raw):
+                return None
             data = self._transaction.get("O", raw)
             if data is not None:
                 where = decode("O", raw, data)
@@ -114,7 +132,8 @@ class OperationLog:
 
     def _add(self, record: OperationRecord) -> None:
         where = log_place(*self.end)
-        raw = operation_key(record.op_id)[-1]
+        raw = pack_id(record.op_id)
+        self._frontier.move_to(raw)
         self._entered[record.op_id] = record
         self._records.append((where, encode(where, record)))
         self._places.append((raw, encode(raw, where)))
@@ -127,6 +146,10 @@ class OperationLog:
 
 
 def _concerned(decision: Applied) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if len(decision.events) == 1:  # mostly
+        event = decision.events[0]
+        thread_ids = () if event.thread is None else (event.thread.thread_id,)
+        return (event.session_id,), thread_ids
     sessions: dict[str, None] = {}
     threads: dict[str, None] = {}
     for event in decision.events:

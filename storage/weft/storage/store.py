@@ -27,6 +27,7 @@ from weft.storage.engine import (
     WriteTransaction,
 )
 from weft.storage.errors import StoreFormatError, StoreReadOnly
+from weft.storage.frontier import Frontier
 from weft.storage.group import RECENT_RECORDS_MAX, Group
 from weft.storage.keys import Key, log_place, operation_key, place
 from weft.storage.memory import MemoryEngine
@@ -103,6 +104,9 @@ class TreeStore:
         with self.read() as snapshot:
             self._end = snapshot.log_end
             self._counters = snapshot.counters
+        with self._engine.read() as transaction:
+            self._threads = Frontier.of(transaction, "T")
+            self._operations = Frontier.of(transaction, "O")
         self._unsure = False
 
     def _check_format(self) -> None:
@@ -150,8 +154,10 @@ class TreeStore:
                 recent.clear()
             try:
                 with self._engine.write() as transaction:
-                    group = Group(transaction, self._counters, recent)
-                    log = OperationLog(transaction, self._end, self._clock())
+                    group = Group(transaction, self._counters, recent, self._threads)
+                    log = OperationLog(
+                        transaction, self._end, self._clock(), self._operations
+                    )
                     outcomes = [_apply(one, group, log) for one in operations]
                     group.flush()
                     log.flush()
@@ -200,6 +206,7 @@ class TreeStore:
         while True:
             try:
                 with self._engine.write() as transaction:
+                    self._unsure = True  # what is remembered of the trees may be old
                     return change(transaction)
             except EngineFull:
                 self._engine.grow()
