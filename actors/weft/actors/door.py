@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr
 
 from weft.actors.future import Future
 from weft.actors.messages import Busy, Command, RunCommand, same
@@ -167,13 +167,18 @@ class Door:
         answer: Callable[[Any], Any] = same,
         if_running: Busy = "reject",
     ) -> Future[Any]:
-        """Send an operation to a session, or to the owner of its first thread."""
+        """Send an operation to a session, or to the owner of its first thread.
+
+        The operation is new and nobody else has it yet: it gets id and time in place,
+        for a copy would check and encode its fields once more.
+        """
         sources = self._house.sources
-        operation = replace(
-            operation,
-            op_id=sources.new_id() if op_id is None else check_id(op_id, "op id"),
-            at_us=sources.clock_us(),
-        )
+        if op_id is None:
+            op_id = sources.new_id()
+        else:
+            check_id(op_id, "op id")
+        force_setattr(operation, "op_id", op_id)
+        force_setattr(operation, "at_us", sources.clock_us())
         command = Command(operation, Future(), names, thread_ids, answer, if_running)
         return self._house.send(
             command,

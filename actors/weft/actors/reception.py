@@ -1,7 +1,7 @@
 """Where a client's command enters: addressed, given its deadline, posted.
 
 Behind the door, before the actors. A command for a session that is resident goes
-straight to it, any other to the root.
+straight to it, as does one for a thread whose owner is known; any other to the root.
 
 Guarantees: with a timeout the future is answered by then, whoever is slow.
 """
@@ -46,7 +46,10 @@ class Reception:
         services = self._services
         if timeout_s is not None:
             self._set_deadline(message, check_timeout(timeout_s))
-        cell = None if session_id is None else services.sessions.get(session_id)
+        owner = session_id
+        if owner is None and thread_id is not None:
+            owner = services.owners.of(thread_id)
+        cell = None if owner is None else services.sessions.get(owner)
         if cell is not None:
             services.scheduler.post(cell, message)
         else:

@@ -134,7 +134,10 @@ class Root(LightActor):
             return str(cell.parent.key)
         with self._services.store.read() as snapshot:
             thread = snapshot.thread(thread_id)
-        return None if thread is None else thread.session_id
+        if thread is None:
+            return None
+        self._services.owners.note(thread_id, thread.session_id)
+        return thread.session_id
 
     def _submit_unowned(self, message: Command | RunCommand) -> None:
         """Let the writer say what is wrong with a thread that nobody owns."""
@@ -177,6 +180,9 @@ class Root(LightActor):
             if cell is not None:
                 mail.append((cell, Feed(seq, events), None, now_ns))
                 return
+        for event in events:
+            if event.change == "released" and event.thread is not None:
+                self._services.owners.forget(event.thread.thread_id)
         removed = self._strike_off_removed(events)
         self._feed(seq, events, mail, now_ns)
         mail += [(cell, told, None, now_ns) for cell, told in removed]

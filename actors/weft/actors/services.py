@@ -11,6 +11,7 @@ from typing import Any
 from weft.actors.cell import Cell
 from weft.actors.dispatcher import Scheduler
 from weft.actors.executor import WorkflowExecutor
+from weft.actors.owners import Owners
 from weft.actors.sources import REAL, Sources, Timing
 from weft.actors.workflow import Workflows
 from weft.storage import Store, Submission
@@ -32,6 +33,7 @@ class Services:
         root: the cell that activates sessions; set by the runtime.
         sessions: resident sessions by id.
         threads: resident threads by id.
+        owners: of threads that were looked for.
         live_runs: the thread of each run that is in progress here.
         finished_runs: how many ended here, by status.
         restarts: actors that were replaced or made to read their view anew.
@@ -45,6 +47,7 @@ class Services:
         "finished_runs",
         "live_runs",
         "on_quiet",
+        "owners",
         "restarts",
         "root",
         "scheduler",
@@ -78,6 +81,7 @@ class Services:
         self.sources = sources
         self.sessions: dict[str, Cell[Any]] = {}
         self.threads: dict[str, Cell[Any]] = {}
+        self.owners = Owners()
         self.live_runs: dict[str, Cell[Any]] = {}
         self.finished_runs: dict[str, int] = {}
         self.restarts = 0
