@@ -4,19 +4,29 @@ Each engine has a process of its own, so that none runs in the heap, beside the 
 threads or in the page cache pressure another has left.
 """
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Union
 
 import msgspec
 
 from bench.callers import Window, drive
 from bench.engine import Engine
+from bench.lmdb_group import LmdbGroup
 from bench.messaging import MessagingSpec
 from bench.messaging import measure as measure_messaging
+from bench.peers.registry import load
+from bench.residents import PrepareSpec, ResidentsSpec, prepare
+from bench.residents import measure as measure_residents
 from bench.spec import EngineName, Measurement, Spec
+from bench.specials import SPECIAL_MEASURES
 from bench.sqlite_group import SqliteGroup
 from bench.sqlite_single import SqliteSingle
+from bench.stock_limit import LimitSpec, measure_limit
+from bench.suspended import Suspended
+from bench.weft_plain import WeftPlain
 from bench.weft_runtime import WeftRuntime
 from bench.weft_store import WeftStore
 from bench.work import World
@@ -28,10 +38,13 @@ _WARM_UP_SHARE: Final = 0.2
 
 
 _ENGINES: Final[dict[EngineName, type[Engine]]] = {
+    "lmdb-group": LmdbGroup,
+    "weft-plain": WeftPlain,
     "sqlite3": SqliteSingle,
     "sqlite-group": SqliteGroup,
     "weft-store": WeftStore,
     "weft": WeftRuntime,
+    "suspended": Suspended,
 }
 
 
@@ -41,16 +54,20 @@ def measure(spec: Spec) -> Measurement:
     Raises:
         AssertionError: an answered operation is not in the store.
     """
-    kind, directory, world = _ENGINES[spec.engine], Path(spec.directory), World()
+    kind, directory, world = (
+        _ENGINES.get(spec.engine) or load(spec.engine),
+        Path(spec.directory),
+        World(spec.case),
+    )
     engine = kind.create(directory, world)
-    loops = [world.work(spec.case, n, spec.callers) for n in range(spec.callers)]
+    loops = [world.work(n, spec.callers) for n in range(spec.callers)]
     warm = drive(engine, spec.kind, loops, spec.seconds * _WARM_UP_SHARE)
     before = engine.groups()
     window = drive(engine, spec.kind, loops, spec.seconds)
     after = engine.groups()
     engine.close()
     answered = len(warm.latencies_ns) + len(window.latencies_ns)
-    found, expected = kind.count(directory), world.expected(spec.case, answered)
+    found, expected = kind.count(directory), world.expected(answered)
     if found != expected:
         raise AssertionError(f"{spec}: answered {expected}, stored {found}")
     return _measurement(window, (after[0] - before[0], after[1] - before[1]))
@@ -66,13 +83,30 @@ def _measurement(window: Window, groups: tuple[int, int]) -> Measurement:
         p50_us=latencies_ns[count // 2] / 1e3,
         p99_us=latencies_ns[count * 99 // 100] / 1e3,
         group=groups[1] / groups[0],
+        quantiles_us=tuple(
+            latencies_ns[min(count - 1, count * n // 100)] / 1e3 for n in range(101)
+        ),
     )
 
 
 def main() -> None:
-    spec = msgspec.json.decode(sys.stdin.buffer.read(), type=Spec | MessagingSpec)
-    answer = measure(spec) if isinstance(spec, Spec) else measure_messaging(spec)
-    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    kinds: Any = Union[tuple(_MEASURES)]  # noqa: UP007 - of a tuple
+    spec = msgspec.json.decode(sys.stdin.buffer.read(), type=kinds)
+    answer = msgspec.json.encode(_MEASURES[type(spec)](spec))
+    sys.stdout.buffer.write(answer)
+    sys.stdout.flush()
+    # Letting go of a million actors one by one takes longer than making them.
+    os._exit(0)
+
+
+_MEASURES: Final[dict[type, Callable[[Any], Any]]] = {
+    Spec: measure,
+    MessagingSpec: measure_messaging,
+    PrepareSpec: prepare,
+    ResidentsSpec: measure_residents,
+    LimitSpec: measure_limit,
+    **SPECIAL_MEASURES,
+}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,14 +18,28 @@ import msgspec
 
 from bench.machine import fsync_p50_us
 from bench.messaging import ACTORS, ActorName, MessagingMeasurement, MessagingSpec
-from bench.spec import Case, EngineName, Kind, Measurement, Spec
+from bench.peers.registry import PEERS, missing
+from bench.residents import (
+    RESIDENTS,
+    PrepareSpec,
+    ResidentsMeasurement,
+    ResidentsName,
+    ResidentsSpec,
+)
+from bench.spec import Case, EngineName, Kind, Measurement, Spec, fits
+from bench.specials import Amount, Specials, measure_specials, prepare_specials
+from bench.stock_limit import LimitMeasurement, LimitSpec
 
 __all__ = ["Cell", "Plan", "Result", "run"]
 
-CHILD_TIMEOUT_S: Final = 300.0
-"""A measurement takes its seconds and a few more."""
+CHILD_TIMEOUT_S: Final = 900.0
+"""A measurement takes its seconds and a few more; making a store of two million
+sessions takes two minutes."""
 
-T = TypeVar("T", Measurement, MessagingMeasurement)
+STOCK_SPACE_BYTES: Final = 24 << 30
+"""Address space for stock actors: some 2,900, and the machine stays usable."""
+
+T = TypeVar("T")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -33,6 +48,8 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         seconds: of each measurement.
         messages: of each sort, in each messaging measurement; 0 leaves them out.
+        residents: sessions in one process; 0 leaves them out.
+        amount: of the measurements that are no closed loops.
     """
 
     engines: tuple[EngineName, ...]
@@ -42,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: float
     rounds: int
     messages: int
+    residents: int
+    amount: Amount
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -59,13 +78,23 @@ class Result(msgspec.Struct, frozen=True):
 
     Attributes:
         fsync_us: the raw flush before each round, median.
+        load: what else wanted a processor before each round, in processes.
         cells: in the order of the plan.
         messaging: by actor, in each round.
+        residents: by sort, in each round.
+        stock_limit: where Pykka's actors end; None if residents were left out.
+        specials: what is no closed loop of callers.
+        missing: engines that were not measured, and what would have to be installed.
     """
 
     fsync_us: list[float]
     cells: list[Cell]
     messaging: dict[ActorName, list[MessagingMeasurement]]
+    residents: dict[ResidentsName, list[ResidentsMeasurement]]
+    stock_limit: LimitMeasurement | None
+    specials: Specials
+    missing: dict[EngineName, str]
+    load: list[float]
 
 
 def run(plan: Plan, directory: Path) -> Result:
@@ -76,19 +105,57 @@ def run(plan: Plan, directory: Path) -> Result:
         directory: on the disk to measure; a folder in it is used and removed.
     """
     cells = [Cell(*key, rounds=[]) for key in _keys(plan)]
-    result = Result([], cells, {name: [] for name in ACTORS if plan.messages})
+    result = Result(
+        fsync_us=[],
+        cells=cells,
+        messaging={name: [] for name in ACTORS if plan.messages},
+        residents={name: [] for name in RESIDENTS if plan.residents},
+        stock_limit=_stock_limit(plan),
+        specials=prepare_specials(plan.amount, directory, _child),
+        missing={name: hint for name in plan.engines if (hint := missing(name))},
+        load=[],
+    )
+    store = _prepared(plan, directory)
     for number in range(plan.rounds):
+        tell = partial(_tell_in, f"round {number + 1}/{plan.rounds}")
         result.fsync_us.append(fsync_p50_us(directory))
+        result.load.append(os.getloadavg()[0])
         for cell in _rotated(cells, number):
-            _tell(f"round {number + 1}/{plan.rounds}: {cell.case}, {cell.callers}"
-                  f" {cell.kind}, {cell.engine}")  # fmt: skip
+            tell(f"{cell.case}, {cell.callers} {cell.kind}, {cell.engine}")
             cell.rounds.append(_measure(cell, plan.seconds, directory))
-        for name, measured in result.messaging.items():
-            _tell(f"round {number + 1}/{plan.rounds}: messaging, {name}")
-            spec = MessagingSpec(name, plan.messages)
-            measured.append(_child(spec, MessagingMeasurement))
+        _measure_actors(plan, result, store, tell)
+        measure_specials(plan.amount, result.specials, directory, _child, tell)
     _tell("")
     return result
+
+
+def _measure_actors(
+    plan: Plan, result: Result, store: str, tell: Callable[[str], None]
+) -> None:
+    for name, measured in result.messaging.items():
+        tell(f"messaging, {name}")
+        spec = MessagingSpec(name, plan.messages)
+        measured.append(_child(spec, MessagingMeasurement))
+    for sort, counted in result.residents.items():
+        tell(f"residents, {sort}")
+        resident = ResidentsSpec(sort, store, plan.residents)
+        counted.append(_child(resident, ResidentsMeasurement))
+
+
+def _stock_limit(plan: Plan) -> LimitMeasurement | None:
+    if not plan.residents:
+        return None
+    _tell("stock actors, as many as can be")
+    return _child(LimitSpec(plan.residents, STOCK_SPACE_BYTES), LimitMeasurement)
+
+
+def _prepared(plan: Plan, directory: Path) -> str:
+    """Make the store whose sessions become resident; return where it is."""
+    place = directory / "residents"
+    if plan.residents:
+        _tell(f"making a store of 2 x {plan.residents:,} sessions")
+        _child(PrepareSpec(str(place), plan.residents), type(None))
+    return str(place)
 
 
 def _keys(plan: Plan) -> Iterator[tuple[Case, Kind, int, EngineName]]:
@@ -96,9 +163,19 @@ def _keys(plan: Plan) -> Iterator[tuple[Case, Kind, int, EngineName]]:
         for callers in plan.callers:
             for kind in plan.kinds:
                 for engine in plan.engines:
-                    # Its calls block: it has no other kind.
-                    if engine != "sqlite3" or kind == "threads":
+                    if engine not in PEERS and fits(engine, case, kind):
                         yield case, kind, callers, engine
+        yield from _peer_keys(plan, case)
+
+
+def _peer_keys(plan: Plan, case: Case) -> Iterator[tuple[Case, Kind, int, EngineName]]:
+    for engine in plan.engines:
+        peer = PEERS.get(engine)
+        if peer is None or case not in peer.cases or peer.kind not in plan.kinds:
+            continue
+        if missing(engine) is None:
+            for callers in sorted({min(n, peer.callers_max) for n in plan.callers}):
+                yield case, peer.kind, callers, engine
 
 
 def _rotated(cells: list[Cell], number: int) -> Iterator[Cell]:
@@ -120,7 +197,7 @@ def _measure(cell: Cell, seconds: float, directory: Path) -> Measurement:
         shutil.rmtree(folder)
 
 
-def _child(spec: Spec | MessagingSpec, kind: type[T]) -> T:
+def _child(spec: msgspec.Struct, kind: type[T]) -> T:
     root = str(Path(__file__).parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     process = subprocess.run(
@@ -134,6 +211,10 @@ def _child(spec: Spec | MessagingSpec, kind: type[T]) -> T:
     if process.returncode:
         raise RuntimeError(f"{spec} ended with code {process.returncode}")
     return msgspec.json.decode(process.stdout, type=kind)
+
+
+def _tell_in(round_: str, line: str) -> None:
+    _tell(f"{round_}: {line}")
 
 
 def _tell(line: str) -> None:

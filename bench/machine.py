@@ -11,7 +11,7 @@ from typing import Final
 import lmdb
 import msgspec
 
-__all__ = ["Machine", "fsync_p50_us"]
+__all__ = ["Machine", "fsync_p50_us", "heap_bytes"]
 
 _PROBES: Final = 200
 _PAGE_SIZE_BYTES: Final = 4096
@@ -59,6 +59,14 @@ def _file_system(directory: Path) -> str:
         if directory.is_relative_to(place) and len(place) >= len(best[0]):
             best = (place, f"{kind} on {device}")
     return best[1]
+
+
+def heap_bytes() -> int:
+    """Return how much memory of the process is its own: no files, so no store."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("/proc/self/status has no RssAnon")
 
 
 def fsync_p50_us(directory: Path) -> float:

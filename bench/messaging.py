@@ -1,15 +1,16 @@
 """What a message costs: asks, hops, fan-outs, and the memory of an idle actor.
 
+On a dispatcher as in production, with its counters of turns and waits.
+
 Weft's public :class:`~weft.actors.Actor` and its runtime's light actors, which share
 one OS thread, beside Pykka's stock actors, which have one each.
 """
 
 import gc
-import os
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from statistics import median
 from threading import Event
 from typing import Any, Final, Literal
 
@@ -17,9 +18,12 @@ import msgspec
 import pykka
 
 from bench.engine import ANSWER_TIMEOUT_S
+from bench.loop import SLOW_S, LoopMeasurement, measure_loop
+from bench.machine import heap_bytes
 from weft.actors import Actor
 from weft.actors.dispatcher import Dispatcher
 from weft.actors.light_actor import LightActor, handles
+from weft.actors.timers import Timers
 
 __all__ = ["ACTORS", "ActorName", "MessagingMeasurement", "MessagingSpec", "measure"]
 
@@ -27,6 +31,10 @@ ActorName = Literal["pykka", "weft-actor", "weft-light"]
 ACTORS: Final[tuple[ActorName, ...]] = ("pykka", "weft-actor", "weft-light")
 
 FAN_OUT: Final = 1000
+
+WINDOWS: Final = 5
+"""A hop and a fan-out are timed in windows, of which the middle one counts."""
+
 _RESIDENT: Final[dict[ActorName, int]] = {
     "pykka": 1000,
     "weft-actor": 10_000,
@@ -50,16 +58,24 @@ class MessagingMeasurement(msgspec.Struct, frozen=True):
         hop_us: one actor tells another, which tells the first, and so on.
         tell_us: one of 1,000 tells to 1,000 actors, until all are handled.
         actor_bytes: resident memory of an actor without mail.
+        loop: asks from asyncio.
     """
 
     ask_p50_us: float
     hop_us: float
     tell_us: float
     actor_bytes: float
+    loop: LoopMeasurement
 
 
 class Echo(msgspec.Struct):
     """Answer at once."""
+
+
+class Slow(msgspec.Struct):
+    """Answer after ``SLOW_S``."""
+
+    timers: Timers
 
 
 class Hop(msgspec.Struct):
@@ -101,15 +117,24 @@ class _Receiver:
                 _hop(self.actor_ref, message)
             case Count():
                 _count(message)
+            case Slow():
+                return self.answer_late(message)
         return message
+
+    def answer_late(self, slow: Slow) -> Any:
+        raise NotImplementedError
 
 
 class _Stock(_Receiver, pykka.ThreadingActor):
     use_daemon_thread = True
 
+    def answer_late(self, _slow: Slow) -> None:
+        time.sleep(SLOW_S)
+
 
 class _Public(_Receiver, Actor):
-    pass
+    async def answer_late(self, slow: Slow) -> None:
+        await slow.timers.after(SLOW_S)
 
 
 class _Light(LightActor):
@@ -125,6 +150,10 @@ class _Light(LightActor):
     def _count(self, message: Count) -> None:
         _count(message)
 
+    @handles(Slow)
+    async def _answer_late(self, slow: Slow) -> None:
+        await slow.timers.after(SLOW_S)
+
 
 def measure(spec: MessagingSpec) -> MessagingMeasurement:
     """Measure one kind of actor."""
@@ -138,9 +167,13 @@ def measure(spec: MessagingSpec) -> MessagingMeasurement:
     actor_bytes = _actor_bytes(start, min(_RESIDENT[spec.actor], 10 * spec.messages))
     measurement = MessagingMeasurement(
         _ask_p50_us(start(), spec.messages),
-        _hop_us(start(), start(), spec.messages),
-        _tell_us([start() for _ in range(FAN_OUT)], spec.messages),
+        _hop_us(start(), start(), spec.messages // WINDOWS),
+        _tell_us(
+            [start() for _ in range(FAN_OUT)],
+            max(1, spec.messages // WINDOWS // FAN_OUT),
+        ),
         actor_bytes,
+        measure_loop(start(), Echo(), Slow(dispatcher.timers), spec.messages),
     )
     pykka.ActorRegistry.stop_all(timeout=ANSWER_TIMEOUT_S)
     dispatcher.release()
@@ -156,34 +189,45 @@ def _ask_p50_us(ref: Any, messages: int) -> float:
     return sorted(took_ns)[messages // 2] / 1e3
 
 
-def _hop_us(one: Any, other: Any, messages: int) -> float:
-    ended = Event()
-    began_ns = time.perf_counter_ns()
-    one.tell(Hop(messages, other, ended))
-    _await(ended)
-    return (time.perf_counter_ns() - began_ns) / messages / 1e3
-
-
-def _tell_us(refs: list[Any], messages: int) -> float:
-    rounds = max(1, messages // len(refs))
-    began_ns = time.perf_counter_ns()
-    for _ in range(rounds):
+def _hop_us(one: Any, other: Any, hops: int) -> float:
+    def hop() -> None:
         ended = Event()
-        count = Count([None] * len(refs), ended)
-        for ref in refs:
-            ref.tell(count)
+        one.tell(Hop(hops, other, ended))
         _await(ended)
-    return (time.perf_counter_ns() - began_ns) / rounds / len(refs) / 1e3
+
+    return _window_us(hop) / hops
+
+
+def _tell_us(refs: list[Any], rounds: int) -> float:
+    def tell() -> None:
+        for _ in range(rounds):
+            ended = Event()
+            count = Count([None] * len(refs), ended)
+            for ref in refs:
+                ref.tell(count)
+            _await(ended)
+
+    return _window_us(tell) / rounds / len(refs)
+
+
+def _window_us(measured: Callable[[], None]) -> float:
+    """Return the median time of some windows."""
+    took_ns = []
+    for _ in range(WINDOWS):
+        began_ns = time.perf_counter_ns()
+        measured()
+        took_ns.append(time.perf_counter_ns() - began_ns)
+    return median(took_ns) / 1e3
 
 
 def _actor_bytes(start: Callable[[], Any], actors: int) -> float:
     gc.collect()
-    before = _resident_bytes()
+    before = heap_bytes()
     refs = [start() for _ in range(actors)]
     for ref in refs:
         ref.ask(Echo(), timeout=ANSWER_TIMEOUT_S)
     gc.collect()
-    grown = _resident_bytes() - before
+    grown = heap_bytes() - before
     for ref in refs:
         ref.stop(block=False)
     return grown / actors
@@ -192,8 +236,3 @@ def _actor_bytes(start: Callable[[], Any], actors: int) -> float:
 def _await(ended: Event) -> None:
     if not ended.wait(ANSWER_TIMEOUT_S):
         raise TimeoutError("a message was lost")
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")

@@ -129,7 +129,7 @@ def change_of(work: Work) -> Change:
                     (_ASSOCIATE, (new_id(), now_us, now_us, thread_id)),
                 ),
             )
-        case Append(thread_id, values):
+        case Append(thread_id, _, values):
             row = (new_id(), thread_id, values, now_us, thread_id)
             return Change(((_HAS_THREAD, (thread_id,)),), ((_ADD_STATE, row),))
 

@@ -12,7 +12,7 @@ from bench.weft_store import count_store, create_store, groups_of
 from bench.work import CONFIG, Append, Counts, Create, Transfer, Work, World
 from weft.actors import Future, Runtime
 
-__all__ = ["WeftRuntime"]
+__all__ = ["WeftRuntime", "tell"]
 
 
 class WeftRuntime(Engine):
@@ -36,11 +36,13 @@ class WeftRuntime(Engine):
                 return self._coordinator.transfer_thread_between_sessions(
                     thread_id, here, there
                 )
-            case Append(thread_id, values):
-                return self._coordinator.append_state(thread_id, values)
+            case Append(thread_id, session_id, values):
+                return self._coordinator.append_state(
+                    thread_id, values, session_id=session_id
+                )
 
     def submit(self, work: Work, reply: Reply) -> None:
-        self._begin(work).add_done_callback(lambda future: _answer(future, reply))
+        self._begin(work).add_done_callback(lambda future: tell(future, reply))
 
     def call(self, work: Work) -> None:
         self._begin(work).get(timeout=ANSWER_TIMEOUT_S)
@@ -59,7 +61,8 @@ class WeftRuntime(Engine):
         return count_store(directory)
 
 
-def _answer(future: Future[Any], reply: Reply) -> None:
+def tell(future: Future[Any], reply: Reply) -> None:
+    """Reply with what became of a future that is done."""
     try:
         future.get()
     except Exception as error:  # noqa: BLE001 - handed on to the caller

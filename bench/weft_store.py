@@ -27,7 +27,7 @@ from weft.storage import (
 from weft.storage.operations import encode_mapping, encode_value
 from weft.storage.store import clock_us
 
-__all__ = ["WeftStore", "count_store", "create_store", "groups_of"]
+__all__ = ["WeftStore", "count_store", "create_store", "groups_of", "operation_of"]
 
 
 class WeftStore(Engine):
@@ -43,7 +43,7 @@ class WeftStore(Engine):
         return cls(create_store(directory, world))
 
     def submit(self, work: Work, reply: Reply) -> None:
-        self._writer.submit(Submission(_operation(work), reply))
+        self._writer.submit(Submission(operation_of(work), reply))
 
     def groups(self) -> tuple[int, int]:
         return groups_of(self._writer.statistics())
@@ -62,7 +62,8 @@ def _answer(pairs: Sequence[tuple[Submission, Outcome]]) -> None:
         submission.sender(outcome.error)
 
 
-def _operation(work: Work) -> Operation:
+def operation_of(work: Work) -> Operation:
+    """Return the operation that does the work."""
     match work:
         case Create(session_id, name):
             config = encode_mapping(CONFIG, "config")
@@ -80,7 +81,7 @@ def _operation(work: Work) -> Operation:
                 from_session_id=here,
                 to_session_id=there,
             )
-        case Append(thread_id, values):
+        case Append(thread_id, _, values):
             return AppendState(
                 op_id=new_id(),
                 at_us=clock_us(),

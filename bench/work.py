@@ -1,7 +1,8 @@
 """The work: the same sessions, threads and operations for every engine.
 
 1,000 sessions hit uniformly; 4,096 threads to begin with, shared out among the callers,
-so that one caller and 256 touch the same set. A caller moves only its own threads.
+so that one caller and 256 touch the same set. A caller moves only its own threads. The
+case ``hot`` has all in one session, and each caller gives its own threads states.
 """
 
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Transfer(msgspec.Struct, frozen=True):
 
 class Append(msgspec.Struct, frozen=True):
     thread_id: str
+    session_id: str
     values: bytes
 
 
@@ -61,35 +63,40 @@ class Counts(msgspec.Struct, frozen=True):
 class World:
     """What is in the store before the first operation.
 
+    Args:
+        case: what will be measured on it.
+
     Attributes:
         session_ids: of all sessions.
         threads: id, owner and name of each.
     """
 
-    def __init__(self) -> None:
-        self.session_ids = [new_id() for _ in range(SESSIONS)]
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        sessions = 1 if case == "hot" else SESSIONS
+        self.session_ids = [new_id() for _ in range(sessions)]
         self.threads = [
-            (new_id(), self.session_ids[n % SESSIONS], f"first-{n}")
+            (new_id(), self.session_ids[n % sessions], f"first-{n}")
             for n in range(THREADS)
         ]
         self._pool = Random(0).randbytes(_POOL_SIZE_BYTES + STATE_SIZE_BYTES)
 
-    def work(self, case: Case, caller: int, callers: int) -> Iterator[Work]:
+    def work(self, caller: int, callers: int) -> Iterator[Work]:
         """Yield one caller's operations; take the next when the last is answered."""
         random = Random(caller)
-        if case == "create":
+        if self._case == "create":
             return self._creates(caller, random)
         own = self.threads[caller::callers]
-        if case == "transfer":
+        if self._case == "transfer":
             return self._transfers(own, random)
         return self._appends(own, random)
 
-    def expected(self, case: Case, answered: int) -> Counts:
+    def expected(self, answered: int) -> Counts:
         """Return what the store must hold when so many operations were answered."""
         return Counts(
-            threads=THREADS + (answered if case == "create" else 0),
-            transfers=answered if case == "transfer" else 0,
-            states=answered if case == "append" else 0,
+            threads=THREADS + (answered if self._case == "create" else 0),
+            transfers=answered if self._case == "transfer" else 0,
+            states=answered if self._case in {"append", "hot"} else 0,
         )
 
     def _creates(self, caller: int, random: Random) -> Iterator[Work]:
@@ -111,6 +118,7 @@ class World:
     def _appends(
         self, own: list[tuple[str, str, str]], random: Random
     ) -> Iterator[Work]:
-        for thread_id, _, _ in cycle(own):
+        for thread_id, session_id, _ in cycle(own):
             start = int(random.random() * _POOL_SIZE_BYTES)
-            yield Append(thread_id, self._pool[start : start + STATE_SIZE_BYTES])
+            values = self._pool[start : start + STATE_SIZE_BYTES]
+            yield Append(thread_id, session_id, values)

@@ -44,9 +44,8 @@ def test_the_hand_moves_on_for_a_newcomer_above_the_limit(
     resident: int, places: int
 ) -> None:
     hand = ClockHand(Passivation(sessions_max=3))
-    for number in range(resident):
-        hand.enter(str(number))
-    assert places == hand.over_limit()
+    moves = [hand.enter(str(number)) for number in range(resident)]
+    assert places == moves[-1]
 
 
 def test_the_hand_goes_round_twice_in_the_idle_time() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weft.actors.future import Future
-from weft.actors.pool import Pool, PoolStatistics
+from weft.actors.pool import Pool, PoolStatistics, giving_way
+from weft.storage import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,63 @@ def test_a_hung_function_leaves_the_others_running(pool: Pool) -> None:
         pool.submit(done.set)
         done.get(timeout=LONG_S)
     gate.set()
+
+
+def nest(pool: Pool, depth: int, answer: Future[int]) -> None:
+    """Have the pool do as much again, less one, and wait for it."""
+    try:
+        inner: Future[int] = Future()
+        if depth:
+            pool.submit(nest, pool, depth - 1, inner)
+            with giving_way():
+                answer.set(1 + inner.get(timeout=LONG_S))
+        else:
+            answer.set(0)
+    except Exception as error:  # noqa: BLE001  # to whoever waits
+        answer.fail(error)
+
+
+def test_functions_that_wait_for_others_do_not_keep_them_from_running() -> None:
+    pool = Pool(2, spares_max=30)
+    answers: list[Future[int]] = [Future() for _ in range(6)]
+    for answer in answers:
+        pool.submit(nest, pool, 5, answer)
+    assert [5] * 6 == [answer.get(timeout=LONG_S) for answer in answers]
+    assert 0 == pool.statistics().waiting
+    assert pool.close(LONG_S)
+
+
+def test_more_than_the_spares_are_refused_and_nothing_is_lost_by_it() -> None:
+    pool = Pool(1, spares_max=3)
+    for depth in (3, 4, 3, 4, 3):
+        answer: Future[int] = Future()
+        pool.submit(nest, pool, depth, answer)
+        if depth == 3:
+            assert 3 == answer.get(timeout=LONG_S)
+        else:
+            with pytest.raises(Overloaded) as caught:
+                answer.get(timeout=LONG_S)
+            assert caught.value.retry_after_s > 0
+    assert pool.close(LONG_S)
+
+
+def test_spare_os_threads_end_when_they_are_one_too_many() -> None:
+    pool = Pool(1, spares_max=9)
+    answer: Future[int] = Future()
+    pool.submit(nest, pool, 9, answer)
+    assert 9 == answer.get(timeout=LONG_S)
+    deadline_s = time.monotonic() + LONG_S
+    while pool.statistics().threads > 1:
+        assert time.monotonic() < deadline_s
+        done: Future[None] = Future()
+        pool.submit(done.set)
+        done.get(timeout=LONG_S)
+    assert pool.close(LONG_S)
+
+
+def test_outside_of_a_pool_nobody_gives_way() -> None:
+    with giving_way():
+        assert "MainThread" == threading.current_thread().name
 
 
 def test_close_runs_what_is_queued_and_refuses_more() -> None:

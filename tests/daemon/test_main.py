@@ -62,7 +62,17 @@ def test_the_package_runs_as_a_module() -> None:
     done = run_weft("--help")
     assert (0, "") == (done.returncode, done.stderr)
     assert done.stdout.startswith("Usage: weft [OPTIONS] COMMAND")
-    assert {"replay", "serve"} == set(cli.commands)
+    assert {
+        "backup",
+        "check",
+        "export",
+        "fsck",
+        "import",
+        "repair",
+        "replay",
+        "restore",
+        "serve",
+    } == set(cli.commands)
 
 
 @pytest.mark.parametrize(

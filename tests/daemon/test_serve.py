@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from tests.daemon.asking import ask, connected, scrape, url_in
 from tests.daemon.child import DEADLINE_S, REPOSITORY, first_line, run_weft, weft
+from weft.actors import Runtime
 from weft.daemon.replay_command import Options, replay
+from weft.storage import SessionThreadException
 
 STOP_S_MAX = 5.0
 EXAMPLES = REPOSITORY / "examples" / "logs"
@@ -125,6 +128,80 @@ def test_the_data_directory_is_free_again_afterwards(tmp_store: Path) -> None:
             first_line(child)
             stopped_in_s(child, signal.SIGTERM)
             assert child.returncode == 0
+
+
+HANGING = """
+import sys, threading
+
+def hang(context, config):
+    for number in range(config["states"]):
+        yield number
+    print("hanging", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+flows = {"hang": hang}
+"""
+
+
+def begin_hanging(data: Path) -> None:
+    """Leave a run behind that the next process takes over."""
+    begun = threading.Event()
+
+    def begin(_context: object, _config: object) -> None:
+        begun.set()
+        threading.Event().wait()
+
+    with Runtime.open(data, workflows={"hang": begin}) as runtime:
+        alice = runtime.session("alice")
+        notes = alice.create_thread("notes", "hang", thread_id="t").get(timeout=5)
+        notes.run({"states": 20}, op_id="run-1")
+        assert begun.wait(DEADLINE_S)
+        runtime.close(0)
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Return a daemon on `data`, in which a run has yielded 20 states and hangs."""
+    (tmp_path / "hanging.py").write_text(HANGING)
+    begin_hanging(tmp_path / "data")
+    arguments = ("serve", "--data", "data", "--listen", FREE, "--app", "hanging:flows")
+    with weft(*arguments, "--stop-timeout", "60", cwd=tmp_path) as child:
+        heard = {first_line(child).split()[-1] for _ in range(2)}
+        assert {"hanging", "Ctrl-C)"} == heard
+        yield child
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_the_second_signal_ends_it_at_once_and_nothing_acknowledged_is_lost(
+    hanging: subprocess.Popen[str], tmp_path: Path, second: signal.Signals
+) -> None:
+    hanging.send_signal(signal.SIGTERM)
+    assert "weft: stopping; 1 run gets 60 s (stop now: Ctrl-C)\n" == first_line(hanging)
+    assert stopped_in_s(hanging, second) < STOP_S_MAX
+    assert 0 == hanging.returncode
+    assert ("", "") == hanging.communicate()
+    with Runtime.open(tmp_path / "data") as runtime:
+        settled = runtime.thread("t").run(op_id="run-1")  # waits for its being marked
+        with pytest.raises(SessionThreadException):
+            settled.get(timeout=DEADLINE_S)
+        (run,) = runtime.coordinator.list_runs("t").get()
+        assert ("interrupted", 2) == (run.status, run.attempt)
+        states = runtime.thread("t").history().get()
+        assert list(range(20)) == [state.values for state in reversed(states)]
+        assert "alice" == runtime.coordinator.get_thread("t").get().session_id
+        assert runtime.check().clean
+
+
+def test_runs_get_the_time_they_are_given_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(HANGING)
+    data = tmp_path / "data"
+    arguments = ("serve", "--data", data, "--listen", FREE, "--app", "hanging:flows")
+    begin_hanging(data)
+    with weft(*arguments, "--stop-timeout", "0.2", cwd=tmp_path) as child:
+        for _ in range(2):
+            first_line(child)
+        assert 0.2 <= stopped_in_s(child, signal.SIGTERM) < STOP_S_MAX
+        assert 0 == child.returncode
 
 
 # -- what it refuses -----------------------------------------------------------------

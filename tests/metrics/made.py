@@ -1,8 +1,10 @@
 """Statistics made by hand: no two numbers are alike, so that a mix-up shows."""
 
 from weft.actors import RuntimeStatistics
+from weft.actors.collector import CollectorStatistics
 from weft.actors.dispatcher import DispatcherStatistics
 from weft.actors.pool import PoolStatistics
+from weft.actors.retention import RetentionStatistics
 from weft.storage import StoreStatistics, WriterStatistics
 from weft.storage.check import KINDS, CheckStatisticsSnapshot
 from weft.storage.engine import EngineStatistics
@@ -24,6 +26,10 @@ DISPATCHER = DispatcherStatistics(
     queued=103,
     mailbox_wait={"session": histogram(2_000), "thread": histogram(3_000, 5_000)},
     turn_time={"session": histogram(7_000), "juggler": histogram(11_000)},
+    dead_letters_by_reason={"stopped": 104, "quarantined": 105},
+    refused=106,
+    long_turns={"user": 107},
+    crashes=108,
 )
 WRITER = WriterStatistics(
     operations={("CreateThreads", "applied"): 201, ("StartRun", "refused"): 202},
@@ -65,10 +71,22 @@ STATISTICS = RuntimeStatistics(
     writer=WRITER,
     store=STORE,
     check=CHECK,
-    pool=PoolStatistics(threads=501, idle=502, queued=503, done=504),
+    pool=PoolStatistics(threads=501, idle=502, queued=503, done=504, waiting=519),
     actors={("session", "idle"): 505, ("thread", "running"): 506},
     runs={"success": 507, "error": 508},
     restarts=509,
+    restarts_by_kind={"session": 510, "thread": 511},
+    started={"session": 512, "thread": 513},
+    stopped={("session", "passivated"): 514, ("thread", "removed"): 515},
+    quarantines=516,
+    collector=CollectorStatistics(
+        pauses={"0": histogram(20_000), "2": histogram(30_000_000)},
+        pause_max_ns=517_000_000,
+        full_collections=518,
+    ),
+    retention=RetentionStatistics(
+        forgotten={"operations": 510, "states": 511}, rounds=512, failures=513
+    ),
 )
 
 

@@ -32,14 +32,28 @@ NUMBERS = {
     "weft_checks_total": {(): 401},
     "weft_check_last_clean_timestamp_seconds": {(): 1_700_000_000.25},
     "weft_actor_mailbox_messages": {(): 103},
-    "weft_dead_letters_total": {(): 102},
+    "weft_dead_letters_total": {("stopped",): 104, ("quarantined",): 105},
+    "weft_actor_messages_refused_total": {(): 106},
+    "weft_actor_long_turns_total": {("user",): 107},
+    "weft_dispatcher_crashes_total": {(): 108},
     "weft_pool_os_threads": {(): 501},
     "weft_pool_idle_os_threads": {(): 502},
     "weft_pool_queue_jobs": {(): 503},
     "weft_pool_jobs_total": {(): 504},
     "weft_actors": {("session", "idle"): 505, ("thread", "running"): 506},
     "weft_runs_finished_total": {("success",): 507, ("error",): 508},
-    "weft_actor_restarts_total": {(): 509},
+    "weft_actor_restarts_total": {("session",): 510, ("thread",): 511},
+    "weft_actors_started_total": {("session",): 512, ("thread",): 513},
+    "weft_actors_stopped_total": {
+        ("session", "passivated"): 514,
+        ("thread", "removed"): 515,
+    },
+    "weft_actor_quarantines_total": {(): 516},
+    "weft_gc_pause_max_seconds": {(): 0.517},
+    "weft_pool_waiting_jobs": {(): 519},
+    "weft_retention_forgotten_total": {("operations",): 510, ("states",): 511},
+    "weft_retention_rounds_total": {(): 512},
+    "weft_retention_failures_total": {(): 513},
 }
 
 
@@ -63,6 +77,10 @@ def test_a_histogram_stands_under_its_name() -> None:
         "weft_commit_duration_seconds": {(): WRITER.commit_ns},
         "weft_commit_group_operations": {(): WRITER.group_operations},
         "weft_check_duration_seconds": {(): CHECK.duration_ns},
+        "weft_gc_pause_seconds": {
+            ("0",): STATISTICS.collector.pauses["0"],
+            ("2",): STATISTICS.collector.pauses["2"],
+        },
         "weft_actor_mailbox_wait_seconds": {
             ("session",): DISPATCHER.mailbox_wait["session"],
             ("thread",): DISPATCHER.mailbox_wait["thread"],

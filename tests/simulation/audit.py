@@ -48,8 +48,9 @@ def _views(case: Case, snapshot: Snapshot) -> Iterator[str]:
         stored = dict(snapshot.names(session_id))
         if session._names != stored:
             yield f"session {session_id} sees {session._names}, stored is {stored}"
-        if session._session != snapshot.session(session_id):
-            yield f"session {session_id} has an old record of itself"
+        record = snapshot.session(session_id)
+        if session._status != (record and record.status):
+            yield f"session {session_id} is {record}, and sees {session._status}"
         if session._stash:
             yield f"session {session_id} has commands that nobody will answer"
         for thread_id, child in session._children.items():

@@ -163,8 +163,12 @@ def _states(image: _Image) -> Iterator[str]:
     for thread_id, states in image.states.items():
         if thread_id not in image.threads:
             yield f"states without a live thread: {thread_id}"
-        if [state.step for state in states] != list(range(1, len(states) + 1)):
+        first = states[0]  # the oldest may have been forgotten, its children know it
+        steps = range(first.step, first.step + len(states))
+        if [state.step for state in states] != list(steps):
             yield f"steps of {thread_id} are {[state.step for state in states]}"
-        parents = [None, *[state.state_id for state in states]][:-1]
-        if [state.parent_id for state in states] != parents:
+        parents = [first.parent_id, *[state.state_id for state in states]][:-1]
+        if [state.parent_id for state in states] != parents or (
+            (first.step == 1) != (first.parent_id is None)
+        ):
             yield f"parents of {thread_id} do not chain"

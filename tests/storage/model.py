@@ -6,9 +6,10 @@ error classes.
 """
 
 from copy import deepcopy
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from weft.storage import operations as op
+from weft.storage.operations_checkpoints import GraphOperation
 from weft.storage.snapshot import Snapshot
 
 Fields = dict[str, Any]
@@ -89,7 +90,9 @@ class World:
 
     def append(self, thread_id: str, state_id: str, values: Any) -> None:
         """Add a state to a thread."""
-        self.threads[thread_id]["states"].append((state_id, bytes(values)))
+        states = self.threads[thread_id]["states"]
+        step = states[-1][0] + 1 if states else 1
+        states.append((step, state_id, bytes(values)))
 
 
 class Model:
@@ -305,6 +308,32 @@ def track(world: World, o: op.TrackInteraction) -> None:
     world.interactions.append((o.session_id, o.interaction_id))
 
 
+def expire(world: World, o: op.Expire) -> None:
+    for thread_id, session_id, version in o.associations:
+        row = world.rows.get((session_id, thread_id))
+        if row and not row["active"] and row["version"] == version:
+            del world.rows[session_id, thread_id]
+    for thread_id, rev in o.tombstones:
+        if world.graves.get(thread_id) == rev:
+            del world.graves[thread_id]
+    for thread_id, run_id in o.runs:
+        run = world.runs.get(run_id)
+        if run and run["thread"] == thread_id and run["status"] != "running":
+            del world.runs[run_id]
+    for thread_id, first, last in o.states:
+        thread = world.threads.get(thread_id)
+        if thread is not None:
+            states = thread["states"]
+            if any(state[0] == first - 1 for state in states):
+                continue
+            head = states[-1][0] if states and thread["run"] else None
+            thread["states"] = [
+                state
+                for state in states
+                if not first <= state[0] <= last or state[0] == head
+            ]
+
+
 def batch(world: World, o: op.Batch) -> None:
     for part in o.parts:
         STEPS[type(part)](world, part)
@@ -323,7 +352,11 @@ STEPS: Final[dict[type, Any]] = {
     op.AppendState: append_state,
     op.FinishRun: finish_run,
     op.TrackInteraction: track,
+    op.Expire: expire,
+    op.Repair: lambda _world, _o: None,  # what the rules wrote is in order
     op.Batch: batch,
+    # Checkpoints are judged next door: they change nothing that is shown here.
+    **dict.fromkeys(get_args(GraphOperation), lambda _world, _o: None),
 }
 
 
@@ -375,7 +408,8 @@ def seen(snapshot: Snapshot) -> Fields:
 
 def _thread(snapshot: Snapshot, thread: Any) -> Fields:
     states = [
-        (s.state_id, bytes(s.values_raw)) for s in snapshot.states(thread.thread_id)
+        (s.step, s.state_id, bytes(s.values_raw))
+        for s in snapshot.states(thread.thread_id)
     ]
     return {
         "session": thread.session_id,

@@ -8,6 +8,7 @@ touched, so any number of them may damage one store.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -157,6 +158,17 @@ def plant(store: TreeStore, planters: Iterable[str]) -> list[Planted]:
         return [PLANTERS[name](field) for name in planters]
 
 
+def plant_possible(store: TreeStore, planters: Iterable[str]) -> list[Planted]:
+    """Damage a store in those of these ways for which it has something left."""
+    planted = []
+    with store._engine.write() as trees:
+        field = Field(trees)
+        for name in planters:
+            with suppress(StopIteration):  # raised before anything is written
+                planted.append(PLANTERS[name](field))
+    return planted
+
+
 def own_row(field: Field, thread: Thread) -> Association:
     """Return the row of a thread and its owner."""
     row = field.view.association(thread.session_id, thread.thread_id)
@@ -300,6 +312,16 @@ def second_name(field: Field) -> Planted:
     thread = field.thread()
     field.put(keys.name_key(thread.session_id, field.fresh("name")), thread.thread_id)
     return about("dangling_index_entry", thread)
+
+
+def one_name_twice(field: Field) -> Planted:
+    thread, ghost = field.thread(), field.fresh("thread")
+    row = own_row(field, thread)
+    field.put(keys.thread_key(ghost), replace(thread, thread_id=ghost))
+    field.put(
+        keys.association_key(ghost, thread.session_id), replace(row, thread_id=ghost)
+    )
+    return Planted("name_collision", thread.session_id, ghost)
 
 
 def removed_session(field: Field) -> Planted:
@@ -622,6 +644,7 @@ HIDDEN: Final = frozenset(
     planter.__name__
     for planter in (
         removed_list_entry,
+        one_name_twice,
         second_active_row,
         active_row_of_nothing,
         inactive_row_of_nothing,

@@ -4,12 +4,21 @@ The world: session `a` owns `t1` (named `one`, two states), `t2` (`two`, run `r2
 progress) and `t3` (`three`); `b` is empty; `c` is closed; `t0` was removed.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.storage.client import Client
 from weft.storage import errors
 from weft.storage import operations as op
+from weft.storage.keys import log_place
 from weft.storage.operations import encode_value as raw
+from weft.storage.operations_checkpoints import (
+    CopyCheckpoints,
+    DeleteCheckpoints,
+    NewValue,
+    NewWrite,
+    PutCheckpoint,
+    PutWrites,
+)
 
 WORLD: Final[tuple[op.Operation, ...]] = (
     op.CreateSession(session_id="a", user_id="u", metadata=raw({"k": 1})),
@@ -44,6 +53,33 @@ def new(thread_id: str, name: str) -> op.NewThread:
     """Return a thread with data of all sorts."""
     return op.NewThread(
         thread_id, name, workflow="w", config=raw({"x": [1]}), metadata=raw({})
+    )
+
+
+def checkpoint(thread_id: str, **fields: Any) -> PutCheckpoint:
+    """Return the write of a checkpoint with one channel."""
+    value = NewValue("words", "1.5", ("msgpack", b"\xa2hi"))
+    return PutCheckpoint(
+        thread_id=thread_id,
+        checkpoint_ns="",
+        checkpoint_id="c1",
+        versions={"words": "1.5"},
+        data=("msgpack", b"\x80"),
+        metadata=("msgpack", b"\x80"),
+        values=(value,),
+        **fields,
+    )
+
+
+def writes(thread_id: str, **fields: Any) -> PutWrites:
+    """Return what a task writes on that checkpoint."""
+    return PutWrites(
+        thread_id=thread_id,
+        checkpoint_ns="",
+        checkpoint_id="c1",
+        task_id="task",
+        writes=(NewWrite(0, "words", ("msgpack", b"\xa2ho")),),
+        **fields,
     )
 
 
@@ -132,6 +168,43 @@ SAMPLES: Final[dict[str, Sample]] = {
             session_id="z", interaction_id="i1", interaction_type="x", timestamp_us=7
         ),
         errors.SessionNotFound,
+    ),
+    "Expire": Sample(
+        op.Expire(
+            log=((log_place(0), "op-0"),),
+            threads=(("t1", 5, 2),),
+            tombstones=(("t0", 1),),
+            associations=(("t0", "a", 1),),
+            runs=(("t2", "r2"),),
+            states=(("t2", 1, 3),),
+        ),
+        op.Expire(states=(("t1", 1, 1_001),)),
+        errors.InvalidArgument,
+    ),
+    "Repair": Sample(
+        op.Repair(fault="missing_association", session_id="a", thread_id="t1", rev=1),
+        op.Repair(fault="missing_association", session_id="a", thread_id="t1", rev=2),
+        errors.StaleRevision,
+    ),
+    "PutCheckpoint": Sample(
+        checkpoint("t1", run_id="lg1"),
+        checkpoint("t1", run_id="r2", attempt=1),
+        errors.StaleRevision,
+    ),
+    "PutWrites": Sample(
+        writes("t1", run_id="lg1"),
+        writes("t0", session_id="a"),
+        errors.ThreadNotFound,
+    ),
+    "DeleteCheckpoints": Sample(
+        DeleteCheckpoints(thread_id="t1", keep_latest=True),
+        DeleteCheckpoints(thread_id="t2", run_ids=("lg1",)),
+        errors.ThreadBusy,
+    ),
+    "CopyCheckpoints": Sample(
+        CopyCheckpoints(thread_id="t1", to_thread_id="t4", session_id="b"),
+        CopyCheckpoints(thread_id="t1", to_thread_id="t4"),
+        errors.ThreadNotFound,
     ),
     "Batch": Sample(
         op.Batch(

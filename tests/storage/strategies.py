@@ -194,6 +194,26 @@ def finish_runs() -> st.SearchStrategy[op.FinishRun]:
     )
 
 
+def expiries() -> st.SearchStrategy[op.Expire]:
+    """Draw what retention may name, rightly or wrongly, of rows, runs and states.
+
+    The model does not keep what log entries and idle threads are judged by, and a
+    ``rev`` grows only as long as its tombstone is there.
+    """
+    versions = st.integers(1, 2)
+    return st.builds(
+        op.Expire,
+        associations=some(st.tuples(thread_ids, session_ids, versions)),
+        runs=some(st.tuples(thread_ids, run_ids)),
+        states=some(st.tuples(thread_ids, st.integers(1, 2), st.integers(1, 4))),
+    )
+
+
+def some(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Draw up to two."""
+    return st.lists(items, max_size=2).map(tuple)
+
+
 def batches() -> st.SearchStrategy[op.Batch]:
     """Draw up to four parts to take effect together."""
     part: st.SearchStrategy[Any] = st.one_of(
@@ -226,6 +246,7 @@ def operations() -> st.SearchStrategy[op.Operation]:
         close_sessions(),
         update_sessions(),
         interactions(),
+        expiries(),
     ]
     return st.one_of(kinds)
 

@@ -29,6 +29,7 @@ MAKERS: dict[str, tuple[Callable[..., Key], list[st.SearchStrategy[Any]]]] = {
     "state": (keys.state_key, [given_ids, numbers]),
     "interaction": (keys.interaction_key, [given_ids, numbers, numbers]),
     "operation": (keys.operation_key, [given_ids]),
+    "note": (keys.note_key, [names]),
     "log": (keys.log_key, [st.binary(min_size=16, max_size=16)]),
 }
 

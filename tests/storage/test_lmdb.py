@@ -68,6 +68,7 @@ def test_what_a_store_writes_is_its_owners_alone(tmp_path: Path) -> None:
     store.close()
     assert {
         "data": 0o700,
+        "data/mark.json": 0o600,
         "data/owner.lock": 0o600,
         "data/store": 0o700,
         "data/store/data.mdb": 0o600,
@@ -88,7 +89,8 @@ def test_a_store_killed_at_any_point_of_its_creation_opens(tmp_path: Path) -> No
     assert 10 < drafts < len(directories), "some left a draft, some were through"
     for directory in directories:
         store = LmdbStore(directory)
-        assert ["owner.lock", "store"] == sorted(p.name for p in directory.iterdir())
+        names = sorted(path.name for path in directory.iterdir())
+        assert ["mark.json", "owner.lock", "store"] == names
         build_world(Client(store))
         assert len(WORLD) == store.seq
         store.close()

@@ -123,6 +123,7 @@ class Watched:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.names = snapshot.names
+        self.graph_entries = snapshot.graph_entries
         self._snapshot = snapshot
         self.touched: set[Key] = set()
 

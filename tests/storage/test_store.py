@@ -4,6 +4,7 @@ What single operations do is in test_rules_threads.py and test_rules_runs.py, on
 same stores.
 """
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from weft.storage.errors import (
     StoreReadOnly,
     ThreadNotFound,
 )
+from weft.storage.store import TreeStore
 
 KINDS = sorted(SAMPLES)
 APPLIED = {kind: sample.applied for kind, sample in SAMPLES.items()}
@@ -389,3 +391,12 @@ def test_forgetting_changes_nothing_but_the_log(client: Client) -> None:
     client.store.expire_operations(START_US + 100)
     assert before == dump(client.store, log=False)
     assert [] == client.see(broken)
+
+
+def test_a_refusal_leaves_nothing_in_memory_behind(store: TreeStore) -> None:
+    (outcome,) = store.apply([op.CloseSession(op_id="c", session_id="nobody")])
+    error = outcome.error
+    assert error is not None
+    gone = weakref.ref(error)
+    del outcome, error
+    assert gone() is None  # at once: the collector was not needed

@@ -10,6 +10,7 @@ from weft.actors.controls import Terminated
 from weft.actors.coordinator import Coordinator, HealthReport
 from weft.actors.derived import get_all
 from weft.actors.errors import (
+    ActorCrashed,
     ActorQuarantined,
     AskOrderError,
     DeadlockError,
@@ -18,8 +19,9 @@ from weft.actors.errors import (
 from weft.actors.executor import PoolExecutor, WorkflowExecutor
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
-from weft.actors.runtime import Runtime, RuntimeStatistics
+from weft.actors.runtime import Runtime
 from weft.actors.spec import ThreadSpec
+from weft.actors.statistics import RuntimeStatistics
 from weft.actors.stream import Stream
 from weft.actors.supervision import RestartPolicy
 from weft.actors.supervisor import Supervisor
@@ -27,6 +29,7 @@ from weft.actors.workflow import Workflow, workflow
 
 __all__ = [
     "Actor",
+    "ActorCrashed",
     "ActorQuarantined",
     "AskOrderError",
     "Coordinator",

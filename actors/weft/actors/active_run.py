@@ -56,6 +56,11 @@ class ActiveRun:
             if command.stream is not None:
                 command.stream.push(_decode(encoded))
 
+    def keep(self, encoded: msgspec.Raw) -> None:
+        """Take note of a state that is durable now, and show it."""
+        self.execution.context.state_raw = encoded
+        self.show(encoded)
+
     def answer(
         self, finish: FinishRun, error: BaseException | None, thread: Thread
     ) -> None:

@@ -6,23 +6,30 @@ behind the message that broke it is handled.
 """
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from weft.actors.cell import Cell, ChildFailed
 from weft.actors.messages import (
+    Held,
+    Hold,
     Passivate,
     Resume,
     RunCommand,
     Settled,
     ThreadChanged,
 )
+from weft.actors.run_operations import end_of
 from weft.actors.services import Services
 from weft.actors.thread import ThreadActor
-from weft.storage import Thread, WorkflowExecutionError
+from weft.storage import Submission, Thread, WorkflowExecutionError
+from weft.storage.operations import Failure
 
-__all__ = ["Children"]
+__all__ = ["NO_CHILDREN", "Children"]
 
 logger = logging.getLogger("weft.actors")
+
+ATTEMPTS_MAX: Final = 5
+"""A run that brings its thread's actor down each time would do so for ever."""
 
 
 class Children(dict[str, Cell[ThreadActor]]):
@@ -54,6 +61,7 @@ class Children(dict[str, Cell[ThreadActor]]):
         if thread is None or thread.session_id != self._session.key:
             return None
         if thread_id not in self._services.threads:
+            self._services.started["thread"] += 1
             child = ThreadActor(self._services, thread).actor_ref
             child.parent = self._session
             self._services.threads[thread_id] = child
@@ -100,7 +108,7 @@ class Children(dict[str, Cell[ThreadActor]]):
             exc_info=message.exception,
             extra={"action": "restart", "thread_id": thread_id},
         )
-        self._services.restarts += 1
+        self._services.restarts["thread"] += 1
         error = WorkflowExecutionError(
             "The thread's actor failed.",
             session_id=str(self._session.key),
@@ -110,6 +118,8 @@ class Children(dict[str, Cell[ThreadActor]]):
         request = broken.request if isinstance(broken, Settled) else broken
         if isinstance(request, RunCommand):
             request.fail(error)
+        elif isinstance(broken, Hold):  # it must not wait for one that forgot it
+            self._services.scheduler.post(broken.session, Held(broken.command))
         if child.actor is not None:
             child.actor.abandon(error)
         else:
@@ -123,5 +133,18 @@ class Children(dict[str, Cell[ThreadActor]]):
             thread = snapshot.thread(thread_id)
             run_id = thread.run_id if thread is not None else None
             run = snapshot.run(run_id) if run_id is not None else None
-        if thread is not None and run is not None:
+        if thread is None or run is None:
+            return
+        if run.attempt < ATTEMPTS_MAX:
             self.resume(Resume(run, thread))
+        else:
+            failure = Failure("ActorCrashed", f"It crashed {run.attempt} times.")
+            given_up = end_of(self._services.sources, run, "error", failure)
+            self._services.submit(Submission(given_up))
+
+
+_NOBODY: Any = None
+
+NO_CHILDREN: Final = Children(_NOBODY, _NOBODY)
+"""What all sessions share that have no resident child. It knows no runtime, so it can
+adopt nobody."""

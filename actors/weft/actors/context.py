@@ -1,13 +1,29 @@
 """What a run sees of the world it runs in."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-__all__ = ["ExecutionContext"]
+if TYPE_CHECKING:
+    from weft.storage import Store
+
+__all__ = ["ExecutionContext", "Stored"]
 
 
 _NIL: Final = msgspec.Raw(b"\xc0")
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What a workflow yields in place of a state that is durable already.
+
+    For integrations: the state was appended by an operation that the run submitted
+    itself, in one transaction with records of its own.
+
+    Attributes:
+        encoded: the state, as it is stored.
+    """
+
+    encoded: msgspec.Raw
 
 
 class ExecutionContext:
@@ -22,6 +38,7 @@ class ExecutionContext:
         thread_name: its name in that session.
         run_id: the run.
         attempt: 1, and one more each time the run is taken over after a crash.
+        store: the runtime's, for reading; None outside of one.
     """
 
     __slots__ = (
@@ -30,6 +47,7 @@ class ExecutionContext:
         "run_id",
         "session_id",
         "state_raw",
+        "store",
         "thread_id",
         "thread_name",
     )
@@ -48,6 +66,7 @@ class ExecutionContext:
         self.run_id = run_id
         self.attempt = attempt
         self.state_raw: msgspec.Raw = _NIL
+        self.store: Store | None = None
         self._cancelled = False
 
     @property

@@ -14,16 +14,19 @@ every change:
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from weft.actors.door import at_the_door
 from weft.actors.future import Future
+from weft.actors.health import Health, HealthReport
 from weft.actors.queries import Queries
+from weft.actors.retention_operations import RetentionOperations
 from weft.actors.runs import Runs
 from weft.actors.session_operations import SessionOperations
 from weft.actors.sources import Sources
+from weft.actors.synchroniser import Synchroniser
 from weft.actors.thread_operations import ThreadOperations
 from weft.storage import Interaction, InvalidArgument, TrackInteraction
 from weft.storage.ids import check_id, check_name
@@ -34,21 +37,15 @@ __all__ = ["Coordinator", "HealthReport"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class HealthReport(msgspec.Struct, frozen=True):
-    """How the runtime is.
-
-    Attributes:
-        status: ``healthy`` or ``unhealthy``.
-        issues: what is wrong, a sentence each.
-        timestamp: when this was found.
-    """
-
-    status: Literal["healthy", "unhealthy"]
-    issues: list[str]
-    timestamp: datetime
-
-
-class Coordinator(SessionOperations, ThreadOperations, Runs, Queries):
+class Coordinator(
+    SessionOperations,
+    ThreadOperations,
+    Runs,
+    Queries,
+    RetentionOperations,
+    Synchroniser,
+    Health,
+):
     """The operations of a runtime; see the module for what all of them share."""
 
     @at_the_door
@@ -78,20 +75,6 @@ class Coordinator(SessionOperations, ThreadOperations, Runs, Queries):
             self._house.sources, check_id(session_id, "session id"), interaction
         )
         return self._apply(operation, op_id, timeout_s, session_id=session_id)
-
-    def health_check(self) -> Future[HealthReport]:
-        """Return how the runtime is: its store, and what the last check found."""
-        issues: list[str] = []
-        if self._house.closed:
-            issues.append("The runtime is closed.")
-        if self._house.read_only:
-            issues.append("The store could not be written lately.")
-        found = (
-            self._house.last_report.inconsistencies if self._house.last_report else []
-        )
-        issues += [f"{item.kind}: {item.detail}" for item in found]
-        status: Literal["healthy", "unhealthy"] = "unhealthy" if issues else "healthy"
-        return Future.completed(HealthReport(status, issues, datetime.now(UTC)))
 
 
 class _Given(msgspec.Struct, forbid_unknown_fields=True):

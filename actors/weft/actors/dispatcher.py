@@ -280,22 +280,22 @@ class Dispatcher(Mailroom):
             began_ns = ended_ns
 
     def _recover(self, error: BaseException) -> None:
-        """Answer what was in hand, tell who has to know, and wait a little."""
+        """Tell who has to know, answer what was in hand, and wait a little."""
         self._crashes += 1
         _logger.critical(
             "The dispatcher's loop broke and goes on",
             exc_info=error,
             extra={"action": "dispatcher_crash"},
         )
-        if self.current is not None:
-            cell, message, future, _ = self.current
-            self.current = None
-            self._refuse(cell, message, future, Reason.CRASHED)
         for callback in list(self._crash_callbacks):
             try:
                 callback(error)
             except BaseException:
                 _logger.exception("A crash callback failed")
+        if self.current is not None:
+            cell, message, future, _ = self.current
+            self.current = None
+            self._refuse(cell, message, future, Reason.CRASHED)
         self._wakeup.wait(CRASH_PAUSE_S)
 
     def add_crash_callback(self, callback: Callable[[BaseException], object]) -> None:
@@ -305,7 +305,8 @@ class Dispatcher(Mailroom):
         come back from the store.
 
         Args:
-            callback: called on the dispatcher OS thread, with what the loop raised.
+            callback: called on the dispatcher OS thread, with what the loop raised;
+                ``current`` is what was in hand.
         """
         self._crash_callbacks.append(callback)
 

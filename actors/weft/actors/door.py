@@ -12,7 +12,9 @@ from msgspec.structs import force_setattr
 
 from weft.actors.future import Future
 from weft.actors.messages import Busy, Command, RunCommand, same
+from weft.actors.retention import Forget
 from weft.actors.sources import Sources
+from weft.actors.waits import bind, new_future
 from weft.storage import (
     InvalidArgument,
     Operation,
@@ -76,6 +78,9 @@ class House(Protocol):
 
     def cancel(self, run_id: str) -> Future[bool]:
         """Ask a run to stop."""
+
+    def retain(self, request: Forget) -> Future[dict[str, int]]:
+        """Forget what a policy does not keep; the answer is how much, by kind."""
 
     def check(self, session_id: str | None = None) -> CheckReport:
         """Compare all stored copies of who owns what."""
@@ -179,7 +184,9 @@ class Door:
             check_id(op_id, "op id")
         force_setattr(operation, "op_id", op_id)
         force_setattr(operation, "at_us", sources.clock_us())
-        command = Command(operation, Future(), names, thread_ids, answer, if_running)
+        future = new_future()
+        command = Command(operation, future, names, thread_ids, answer, if_running)
+        bind(future, command, self._house.store)
         return self._house.send(
             command,
             session_id=session_id,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from weft.storage.errors import SessionThreadException
 
 __all__ = [
+    "ActorCrashed",
     "ActorQuarantined",
     "AskOrderError",
     "DeadlockError",
@@ -42,6 +43,14 @@ class AskOrderError(_ChainError):
     """The actor may wait for leaves only, and the one it asks is none."""
 
     remedy = "Use tell(), and let the answer come as a message of its own."
+    http_status = 500
+    exit_code = 70
+
+
+class ActorCrashed(SessionThreadException):
+    """The actor crashed while it had the operation in hand."""
+
+    remedy = "Repeat it with the same op_id to learn whether it was applied."
     http_status = 500
     exit_code = 70
 

@@ -16,9 +16,10 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 
 from weft.actors.cell import Cell
-from weft.actors.context import ExecutionContext
+from weft.actors.context import ExecutionContext, Stored
 from weft.actors.messages import Failed, Returned, Yielded
-from weft.actors.pool import Pool
+from weft.actors.pool import SPARES_MAX, THREADS_MAX_DEFAULT, Pool
+from weft.actors.waits import executing
 from weft.actors.workflow import Workflow
 from weft.storage import RunInterrupted, Store
 from weft.storage.operations import Failure, encode_value
@@ -49,10 +50,14 @@ class PoolExecutor:
 
     Args:
         size_max: how many OS threads at the most; None for the pool's own default.
+        spares_max: how many more, while as many runs wait for other runs.
     """
 
-    def __init__(self, size_max: int | None = None) -> None:
-        self._pool = Pool() if size_max is None else Pool(size_max)
+    def __init__(
+        self, size_max: int | None = None, spares_max: int = SPARES_MAX
+    ) -> None:
+        size = THREADS_MAX_DEFAULT if size_max is None else size_max
+        self._pool = Pool(size, spares_max)
         self.submit = self._pool.submit
         self.statistics = self._pool.statistics
         self.close = self._pool.close
@@ -94,14 +99,17 @@ class Execution:
         self._last: msgspec.Raw = NIL
         self.run = run
         self.context = context
+        context.store = store
 
     def step(self) -> None:
         """Execute the next step; called on an OS thread of the executor."""
         message: Yielded | Returned | Failed
         try:
-            message = self._advance()
+            with executing(self._store, self.context):
+                message = self._advance()
         except BaseException as error:  # noqa: BLE001 - SystemExit ends the run only
             run = self.run
+            _drop_own_frames(error)
             message = Failed(run.run_id, run.attempt, error, failure_of(error))
         self._cell.scheduler.post(self._cell, message)
 
@@ -129,6 +137,9 @@ class Execution:
                 return self._returned(self._last, is_state=False)
             encoded = encode_value(stop.value, "the workflow's result")
             return self._returned(encoded, is_state=False)
+        if isinstance(value, Stored):
+            self._last = value.encoded
+            return Yielded(self.run.run_id, self.run.attempt, self._last, True)
         self._last = encode_value(value, "the yielded state")
         return Yielded(self.run.run_id, self.run.attempt, self._last)
 
@@ -142,6 +153,17 @@ class Execution:
             self.context.state_raw = state.values_raw
             if state.run_id == self.run.run_id:  # yielded by an earlier attempt
                 self._last = state.values_raw
+
+
+def _drop_own_frames(error: BaseException) -> None:
+    """Let the traceback begin where the workflow's own code does.
+
+    Our frames hold the message with the error, and the thread's actor: circles.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    error.__traceback__ = traceback
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -30,6 +30,7 @@ __all__ = [
     "Passivate",
     "Ping",
     "Publication",
+    "Readmit",
     "Recover",
     "Release",
     "Resume",
@@ -224,11 +225,16 @@ class Release(msgspec.Struct):
 
 
 class Yielded(msgspec.Struct):
-    """A run yielded a state; from the executor to its thread."""
+    """A run yielded a state; from the executor to its thread.
+
+    Attributes:
+        is_stored: it is in the store already (:class:`weft.actors.context.Stored`).
+    """
 
     run_id: str
     attempt: int
     encoded: msgspec.Raw
+    is_stored: bool = False
 
 
 class Returned(msgspec.Struct):
@@ -266,6 +272,16 @@ class Drain(msgspec.Struct):
     """Accept nothing new; answer when no run is in progress; to the root."""
 
     future: Future[None]
+
+
+class Readmit(msgspec.Struct):
+    """Have a session back whose actor failed; to the root, at its time.
+
+    Attributes:
+        cell: what stands in for it.
+    """
+
+    cell: Cell[Any]
 
 
 class Sweep(msgspec.Struct):

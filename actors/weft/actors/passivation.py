@@ -51,16 +51,16 @@ class ClockHand:
         self._policy = policy
         self._ring: deque[str] = deque()
 
-    def enter(self, session_id: str) -> None:
-        """Take a session in that has become resident."""
-        self._ring.append(session_id)
-
-    def over_limit(self) -> int:
-        """Return how far the hand must move for a newcomer.
+    def enter(self, session_id: str) -> int:
+        """Take a session in that has become resident.
 
         A session is visited twice before it goes, and leaves its place at the next
         round: with four places a newcomer the ring shrinks back to its limit.
+
+        Returns:
+            how far the hand must move for the newcomer.
         """
+        self._ring.append(session_id)
         return 4 if len(self._ring) > self._policy.sessions_max else 0
 
     def share(self) -> int:

@@ -5,6 +5,9 @@ Guarantees:
     - A function that raises, ``SystemExit`` included, is logged; its OS thread goes on.
     - A function that hangs costs one OS thread; it cannot keep the process from
       exiting.
+    - A function that waits for another one of the pool, inside :func:`giving_way`,
+      does not keep that one from running: a spare OS thread takes its place, and over
+      ``SPARES_MAX`` of them it is refused with Overloaded.
 
 There is no result: a function reports by posting a message.
 """
@@ -15,6 +18,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,17 +26,24 @@ import msgspec
 import pykka
 
 from weft.actors.future import Future
+from weft.storage.errors import Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Pool", "PoolStatistics"]
+__all__ = ["SPARES_MAX", "Pool", "PoolStatistics", "giving_way"]
 
 _logger = logging.getLogger("weft.actors")
 
 THREADS_MAX_DEFAULT: Final = min(32, (os.cpu_count() or 1) + 4)
 """User code mostly waits for I/O; beyond 32 the GIL is what it waits for. The rule of
 ``concurrent.futures.ThreadPoolExecutor``."""
+
+SPARES_MAX: Final = 64
+"""Functions that may wait for others of their pool at once: workflows nest some levels
+deep, and 64 more OS threads are 5 MB."""
+
+SPARES_RETRY_AFTER_S: Final = 1.0
 
 
 class PoolStatistics(msgspec.Struct, frozen=True):
@@ -43,12 +54,14 @@ class PoolStatistics(msgspec.Struct, frozen=True):
         idle: OS threads that wait for work.
         queued: functions that wait for an OS thread.
         done: functions that ended, well or not.
+        waiting: functions that wait for others and have given way.
     """
 
     threads: int
     idle: int
     queued: int
     done: int
+    waiting: int = 0
 
 
 class _Worker(threading.Thread):
@@ -57,24 +70,26 @@ class _Worker(threading.Thread):
     def __init__(self, pool: Pool, number: int) -> None:
         super().__init__(name=f"weft-pool-{number}", daemon=True)
         self.ended: Future[None] = Future()
-        self.done = 0
         self.busy = False
-        self._pool = pool
+        self.pool = pool
+        self.number = number
 
     def run(self) -> None:
-        pool = self._pool
+        pool = self.pool
         while True:
             job = pool._jobs.get()  # noqa: SLF001
             if job is None:
                 pool._jobs.put(None)  # noqa: SLF001  # for the next one
-                self.ended.set()
-                return
+                break
             self.busy = True
             self._run_job(*job)
             job = None  # an idle OS thread keeps nobody's arguments alive
-            self.done += 1
+            pool._done[self.number] += 1  # noqa: SLF001
             self.busy = False
+            if pool._ends(self):  # noqa: SLF001
+                break
             pool._idle.append(None)  # noqa: SLF001
+        self.ended.set()
 
     @staticmethod
     def _run_job(function: Callable[..., object], args: tuple[Any, ...]) -> None:
@@ -84,14 +99,37 @@ class _Worker(threading.Thread):
             _logger.exception("%r failed in the pool and reported nothing", function)
 
 
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Let another OS thread run while this one waits for it, in a with block.
+
+    Does nothing on an OS thread that belongs to no pool.
+
+    Raises:
+        Overloaded: too many wait already.
+    """
+    worker = threading.current_thread()
+    if not isinstance(worker, _Worker):
+        yield
+        return
+    worker.pool._give_way()  # noqa: SLF001
+    try:
+        yield
+    finally:
+        worker.pool._take_place()  # noqa: SLF001
+
+
 class Pool:
     """Runs functions on daemon OS threads, which are started when there is work."""
 
-    def __init__(self, size_max: int = THREADS_MAX_DEFAULT) -> None:
+    def __init__(
+        self, size_max: int = THREADS_MAX_DEFAULT, spares_max: int = SPARES_MAX
+    ) -> None:
         """Create a pool without any OS thread yet.
 
         Args:
             size_max: OS threads at most; a function beyond waits for a free one.
+            spares_max: OS threads more, while as many wait inside `giving_way`.
 
         Raises:
             ValueError: there would be no OS thread at all.
@@ -99,12 +137,18 @@ class Pool:
         if size_max < 1:
             raise ValueError(f"size_max is {size_max}; a pool needs 1 or more.")
         self._jobs: SimpleQueue[Any] = SimpleQueue()
-        self._workers: list[_Worker] = []
+        self._workers: dict[int, _Worker] = {}
         # Tokens: list.pop is atomic, so a token goes to one taker. One in _idle
         # stands for an OS thread without a job on its way; one in _free_numbers for
-        # an OS thread that may be started.
+        # an OS thread that may be started, one in _spare_numbers for one that may be
+        # while another waits, one in _waiting for that other. One in _surplus says
+        # that one OS thread has to end, because one has come back from waiting.
         self._idle: list[None] = []
         self._free_numbers = list(range(size_max, 0, -1))
+        self._spare_numbers = list(range(size_max + spares_max, size_max, -1))
+        self._waiting: list[None] = []
+        self._surplus: list[None] = []
+        self._done = [0] * (size_max + spares_max + 1)  # by number
         self._closed = False
 
     def submit(self, function: Callable[..., object], *args: object) -> None:
@@ -124,6 +168,8 @@ class Pool:
         except IndexError:
             self._grow()
         self._jobs.put((function, args))
+        if self._waiting:  # looked at after the put: see _give_way
+            self._grow()
         self._drop_leftovers()  # it may have come after the last OS thread's end
 
     def _grow(self) -> None:
@@ -131,24 +177,61 @@ class Pool:
             number = self._free_numbers.pop()
         except IndexError:
             return
-        worker = _Worker(self, number)
-        self._workers.append(worker)
+        worker = self._workers[number] = _Worker(self, number)
         try:
             worker.start()
         except RuntimeError:  # the system has no OS thread left
-            self._workers.remove(worker)
+            del self._workers[number]
             self._free_numbers.append(number)
             raise
 
+    # Waiting for others of the pool: as many OS threads as size_max do not wait, or
+    # may be started. A token of _idle may be stale, for an OS thread that took a job
+    # which had waited; so while somebody waits, nobody relies on them: who submits
+    # starts an OS thread if one may be, and who begins to wait does if a job is there.
+    # Of the two, one sees the other.
+
+    def _give_way(self) -> None:
+        try:
+            self._surplus.pop()  # one that was to end may go on instead
+        except IndexError:
+            try:
+                self._free_numbers.append(self._spare_numbers.pop())
+            except IndexError:
+                raise Overloaded(
+                    f"{len(self._waiting)} runs wait for other runs already.",
+                    details={"retry_after_s": SPARES_RETRY_AFTER_S},
+                ) from None
+        self._waiting.append(None)
+        if self._jobs.qsize():
+            self._grow()
+
+    def _take_place(self) -> None:
+        self._waiting.pop()
+        try:
+            self._spare_numbers.append(self._free_numbers.pop())
+        except IndexError:
+            self._surplus.append(None)
+
+    def _ends(self, worker: _Worker) -> bool:
+        """Whether an OS thread is one too many, and gives its number back."""
+        try:
+            self._surplus.pop()
+        except IndexError:
+            return False
+        self._spare_numbers.append(worker.number)
+        return True
+
     def statistics(self) -> PoolStatistics:
         """Return the numbers so far; callable from any OS thread."""
-        workers = list(self._workers)
+        workers = list(self._workers.values())
         alive = [worker for worker in workers if not worker.ended.done()]
         return PoolStatistics(
             threads=len(alive),
             idle=sum(not worker.busy for worker in alive),
             queued=max(0, self._jobs.qsize() - self._closed),  # less the end mark
-            done=sum(worker.done for worker in workers),
+            done=sum(self._done),
+            waiting=len(self._waiting),
         )
 
     def close(self, timeout_s: float) -> bool:
@@ -168,15 +251,19 @@ class Pool:
         self._closed = True
         self._jobs.put(None)
         try:
-            for worker in self._workers:  # one that a late submit started, too
-                worker.ended.get(timeout=deadline_s - time.monotonic())
+            while not self._has_ended():  # a late submit may have started another
+                for worker in list(self._workers.values()):
+                    worker.ended.get(timeout=deadline_s - time.monotonic())
         except pykka.Timeout:
             return False
         self._drop_leftovers()
         return True
 
+    def _has_ended(self) -> bool:
+        return all(one.ended.done() for one in list(self._workers.values()))
+
     def _drop_leftovers(self) -> None:
-        if not self._closed or any(not one.ended.done() for one in self._workers):
+        if not self._closed or not self._has_ended():
             return
         try:
             while True:

@@ -23,7 +23,6 @@ from weft.storage import (
     Thread,
     ThreadNotFound,
 )
-from weft.storage.check import Inconsistency
 from weft.storage.ids import check_id
 from weft.storage.operations import encode_mapping
 
@@ -263,21 +262,6 @@ class Queries(Door):
             return list(islice(found, limit))
 
         return self._read(find)
-
-    @at_the_door
-    def validate_session_consistency(
-        self, session_id: str
-    ) -> Future[list[Inconsistency]]:
-        """Return where the stored copies of what a session owns disagree.
-
-        Raises:
-            SessionNotFound: there is no such session.
-        """
-        check_id(session_id, "session id")
-        report = self._house.check(session_id)
-        if not report.inconsistencies:
-            return self.get_session(session_id).map(lambda _: [])
-        return Future.completed(report.inconsistencies)
 
 
 def _thread(snapshot: Snapshot, thread_id: str) -> Thread:

@@ -42,6 +42,7 @@ class Reception:
 
         Raises:
             InvalidArgument: the timeout is none.
+            Overloaded: too much mail waits.
         """
         services = self._services
         if timeout_s is not None:
@@ -51,9 +52,9 @@ class Reception:
             owner = services.owners.of(thread_id)
         cell = None if owner is None else services.sessions.get(owner)
         if cell is not None:
-            services.scheduler.post(cell, message)
+            services.scheduler.offer(cell, message)
         else:
-            services.scheduler.post(
+            services.scheduler.offer(
                 services.root, Routed(message, session_id, thread_id)
             )
 

@@ -11,22 +11,22 @@ Guarantees:
       a thread with a live actor activates its new owner, so it always has a parent.
 """
 
-import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from weft.actors.cell import Cell, ChildFailed
+from weft.actors.crashes import answer_crash, crash_error
 from weft.actors.dispatcher import Mail
-from weft.actors.light_actor import LightActor, handles
+from weft.actors.light_actor import handles
 from weft.actors.messages import (
     Command,
     Drain,
     Feed,
-    Held,
     Passivate,
     Ping,
     Publication,
+    Readmit,
     Recover,
     Release,
     Resume,
@@ -36,9 +36,11 @@ from weft.actors.messages import (
     Sweep,
 )
 from weft.actors.passivation import SWEEP_INTERVAL_S, ClockHand, Passivation
+from weft.actors.resident import Resident
+from weft.actors.restarts import Restarts
 from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
-from weft.actors.session import SessionActor, brings_a_live_thread
+from weft.actors.session import SessionActor
 from weft.storage import (
     Operation,
     Outcome,
@@ -50,13 +52,12 @@ from weft.storage.rules import Event
 
 if TYPE_CHECKING:
     from weft.actors.future import Future
+    from weft.actors.sources import Cancellable
 
 __all__ = ["Root"]
 
-logger = logging.getLogger("weft.actors")
 
-
-class Root(LightActor):
+class Root(Resident):
     """The supervisor of all sessions.
 
     Args:
@@ -73,6 +74,8 @@ class Root(LightActor):
         self._services = services
         self._hand = ClockHand(passivation or Passivation())
         self._draining: Future[None] | None = None
+        self._next_sweep: Cancellable | None = None
+        self._restarts = Restarts(services, self.session)
         services.root = self.actor_ref
 
     def session(self, session_id: str) -> Cell[SessionActor]:
@@ -81,12 +84,15 @@ class Root(LightActor):
         if cell is None:
             actor = SessionActor(self._services, session_id)
             cell = self._services.sessions[session_id] = actor.actor_ref
-            cell.parent = self.actor_ref
-            self._hand.enter(session_id)
-            self._ask_to_go(self._hand.over_limit())
+            cell.parent = self._actor_ref
+            self._services.started["session"] += 1
+            places = self._hand.enter(session_id)
+            if places:
+                self._ask_to_go(places)
             try:
                 actor.activate()
             except BaseException:
+                self._services.stopped["session", "failed"] += 1
                 actor.retire()
                 raise
         return cell
@@ -94,11 +100,16 @@ class Root(LightActor):
     @handles(Sweep)
     def _sweep(self, _message: Sweep) -> None:
         """Ask those to go whom nobody spoke to, and come again."""
+        self._come_again()
         self._ask_to_go(self._hand.share())
+
+    def _come_again(self) -> None:
+        if self._next_sweep is not None:
+            self._next_sweep.cancel()
         if not self._services.closing:
             cell, sources = self.actor_ref, self._services.sources
             due_ns = sources.monotonic_ns() + int(SWEEP_INTERVAL_S * 1e9)
-            self._services.timers.call_at(
+            self._next_sweep = self._services.timers.call_at(
                 due_ns, lambda: cell.scheduler.post(cell, Sweep())
             )
 
@@ -172,6 +183,7 @@ class Root(LightActor):
                 cell, request = submission.sender
                 mail.append((cell, Settled(request, outcome), None, now_ns))
         self._services.scheduler.post_many(mail)
+        publication.pairs = []  # told: a repetition tells nobody twice
 
     def _tell(self, outcome: Outcome, mail: list[Mail], now_ns: int) -> None:
         seq, events = outcome.seq or 0, outcome.events
@@ -195,7 +207,7 @@ class Root(LightActor):
             by_session.setdefault(event.session_id, []).append(event)
         for session_id, told in by_session.items():
             cell = self._services.sessions.get(session_id)
-            if cell is None and brings_a_live_thread(self._services, told):
+            if cell is None and self._services.brings_a_live_thread(told):
                 cell = self.session(session_id)
             if cell is not None:
                 mail.append((cell, Feed(seq, told), None, now_ns))
@@ -215,6 +227,7 @@ class Root(LightActor):
                 cell = self._services.threads.get(thread_id)
                 if cell is not None and not _lives_again(cell, event):
                     del self._services.threads[thread_id]
+                    self._services.stopped["thread", "removed"] += 1
                     error = ThreadNotFound(
                         f"Thread {thread_id!r} was removed.",
                         session_id=event.session_id,
@@ -252,38 +265,58 @@ class Root(LightActor):
         if self._draining is not None:
             self._draining.try_set(None)
 
+    # What breaks
+
     @handles(ChildFailed)
     def _child_failed(self, message: ChildFailed) -> None:
-        """Have a session that broke read its view anew; its caller hears of it."""
-        logger.error(
-            "the actor of session %s failed and reads its view anew",
-            message.cell.key,
-            exc_info=message.exception,
-            extra={"action": "restart", "session_id": message.cell.key},
-        )
-        self._services.restarts += 1
-        failed = message.message
-        request: Any = failed.request if isinstance(failed, Settled) else failed
-        if isinstance(failed, Held):
-            request = failed.command
-        if isinstance(request, Command | RunCommand):
-            request.future.try_fail(message.exception)
-        if message.cell.actor is not None:
-            message.cell.actor.recover(request)
+        self._restarts.failed(message)
+
+    @handles(Readmit)
+    def _readmit(self, message: Readmit) -> None:
+        self._restarts.readmit(message.cell)
+
+    def rebuild(self, error: BaseException, in_hand: "Mail | None") -> None:
+        """Begin anew after the dispatcher's loop broke; between turns.
+
+        Args:
+            error: what the loop raised.
+            in_hand: the mail whose turn it was.
+        """
+        self._restarts.rebuild(error)
+        if in_hand is not None:
+            cell, message = in_hand[:2]
+            if cell is self.actor_ref:
+                self._lose(message, error)
+            elif self._is_mine(cell):
+                self._restarts.lose(cell, message, error)
+
+    def _is_mine(self, cell: Cell[Any]) -> bool:
+        parent = cell.parent
+        return parent is not None and self.actor_ref in {parent, parent.parent}
+
+    def _lose(self, message: Any, error: BaseException) -> None:
+        """See to what was in hand; what may be done twice is done again."""
+        if isinstance(message, _REPEATABLE):
+            self._services.scheduler.post_system(self.actor_ref, message)
+        else:
+            self.handle_failure(error, message)
 
     def handle_failure(self, exception: BaseException, message: Any) -> None:
         """Answer whoever the message was about: nobody else would."""
         super().handle_failure(exception, message)
-        if isinstance(message, Routed):
-            request = message.message
-            if isinstance(request, Settled):
-                request = request.request
-            request.future.try_fail(exception)
+        answer_crash(message, crash_error(self.actor_ref, message, exception))
+        if isinstance(message, Sweep):
+            self._come_again()
         elif isinstance(message, Publication):
             for submission, outcome in message.pairs:
                 if submission.sender is not None:
                     cell, request = submission.sender
                     self._services.scheduler.post(cell, Settled(request, outcome))
+            self._restarts.rebuild(exception)  # they did not hear the news
+
+
+_REPEATABLE: Final = (ChildFailed, Drain, Publication, Readmit, Recover)
+"""What the root does again after a broken loop: the second time does no harm."""
 
 
 def _lives_again(cell: Cell[Any], removal: Event) -> bool:

@@ -6,7 +6,7 @@ have neither.
 
 import msgspec
 
-from weft.actors.messages import RunCommand, Yielded
+from weft.actors.messages import Failed, RunCommand, Yielded
 from weft.actors.sources import Sources
 from weft.actors.workflow import Workflows
 from weft.storage import (
@@ -14,6 +14,7 @@ from weft.storage import (
     FinishRun,
     ResumeRun,
     Run,
+    RunInterrupted,
     StartRun,
     Store,
     Thread,
@@ -25,6 +26,7 @@ __all__ = [
     "append_of",
     "check_registered",
     "end_of",
+    "failed_end_of",
     "resumption_of",
     "start_of",
     "unplaced_start_of",
@@ -143,3 +145,10 @@ def end_of(
         state_id=sources.new_id() if is_state else None,
         values=result if is_state else NIL,
     )
+
+
+def failed_end_of(sources: Sources, run: Run, message: Failed) -> FinishRun:
+    """Return the end of a run that raised: interrupted if it was asked to stop."""
+    cancelled = isinstance(message.error, RunInterrupted)
+    status: RunStatus = "interrupted" if cancelled else "error"
+    return end_of(sources, run, status, message.failure)

@@ -7,6 +7,7 @@ from weft.actors.door import Door, at_the_door
 from weft.actors.future import Future
 from weft.actors.messages import RunCommand
 from weft.actors.stream import STREAM_ITEMS_MAX, Stream
+from weft.actors.waits import RunStream, bind, new_future
 from weft.storage import Overloaded, SessionThreadException
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping
@@ -86,7 +87,7 @@ class Runs(Door):
         self, config: Mapping[str, Any] | None, **where_and_how: Any
     ) -> Stream[Any]:
         """Submit a run and return the stream of its states; arguments as ``run``."""
-        stream: Stream[Any] = Stream(_too_slow)
+        stream = RunStream(_too_slow)
         self.run(config, stream=stream, **where_and_how)
         return stream
 
@@ -104,7 +105,7 @@ class Runs(Door):
         timeout_s: float | None = None,
     ) -> Future[Any]:
         """Submit a run, of a thread by id or by name in a session."""
-        future: Future[Any] = Future()
+        future = new_future()
         sources = self._house.sources
         try:
             command = RunCommand(
@@ -128,6 +129,9 @@ class Runs(Door):
                 return Future.completed(None)
             future.fail(error)
             return future
+        bind(future, command, self._house.store)
+        if isinstance(stream, RunStream):
+            stream.future = future
         if stream is not None:
             future.add_done_callback(_pass_on(stream))
         return self._house.send(

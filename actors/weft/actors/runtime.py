@@ -11,17 +11,15 @@ returns a future at once.
 """
 
 import asyncio
+import contextlib
 import os
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
-import msgspec
 import pykka
 
 from weft.actors.coordinator import Coordinator
-from weft.actors.dispatcher import Dispatcher, DispatcherStatistics
+from weft.actors.dispatcher import Dispatcher
 from weft.actors.executor import PoolExecutor, WorkflowExecutor
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
@@ -36,52 +34,39 @@ from weft.actors.messages import (
     Sweep,
 )
 from weft.actors.passivation import Passivation
+from weft.actors.process_settings import ProcessSettings, check_interval
 from weft.actors.reception import Reception, op_id_of
+from weft.actors.retention import Forget, Keeper
 from weft.actors.root import Root
 from weft.actors.services import Services
 from weft.actors.sources import REAL
+from weft.actors.statistics import RuntimeStatistics, actors_of
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.storage import (
     InvalidArgument,
     LmdbStore,
+    Manifest,
+    Overloaded,
     Store,
     StoreClosed,
-    StoreStatistics,
     Writer,
-    WriterStatistics,
 )
 from weft.storage.check import CheckReport, CheckStatistics, check
 from weft.storage.ids import check_id
+from weft.storage.retention import Retention
 
-__all__ = ["Runtime", "RuntimeStatistics"]
+__all__ = ["Runtime"]
 
 SETTLE_TIMEOUT_S: Final = 5.0
 """A turn takes microseconds; a dispatcher that is silent for this long is stuck."""
 
+STEPS_TIMEOUT_S: Final = 0.25
+"""What steps get whose runs have ended or are given up: nobody waits for them, and one
+that hangs goes on, on a daemon OS thread."""
 
-class RuntimeStatistics(msgspec.Struct, frozen=True):
-    """What a runtime did and holds.
-
-    Attributes:
-        dispatcher: turns, mailbox waits; of the process, which may have more runtimes.
-        writer: operations, commits.
-        store: records and bytes.
-        check: what the consistency checks found.
-        pool: the executor's own statistics.
-        actors: resident ones, by ``(kind, state)``; state is idle or running.
-        runs: how many ended here, by status.
-        restarts: actors that were replaced after a failure.
-    """
-
-    dispatcher: DispatcherStatistics
-    writer: WriterStatistics
-    store: StoreStatistics
-    check: Any
-    pool: Any
-    actors: dict[tuple[str, str], int]
-    runs: dict[str, int]
-    restarts: int
+HELPERS_TIMEOUT_S: Final = 1.0
+"""Timers and collector end in microseconds, unless a long collection is under way."""
 
 
 class Runtime:
@@ -100,13 +85,16 @@ class Runtime:
         workflows: Iterable[Any] | Mapping[str, Callable[..., Any]] = (),
         executor: WorkflowExecutor | None = None,
         passivation: Passivation | None = None,
+        retention: Retention | None = None,
         switch_interval_s: float | None = None,
+        collector: bool = False,
     ) -> None:
         self.store = store
         self.sources = REAL
         self._pid = os.getpid()
         self._closed = False
         self._settling = False
+        self._drained: Future[None] = Future()
         self._dispatcher = Dispatcher.shared()
         self._timers = Timers()
         self._writer = Writer(store, self._publish)
@@ -120,11 +108,14 @@ class Runtime:
             self._timers,
         )
         self._root = Root(self._services, passivation).actor_ref
+        self._keeper = Keeper(self._services, retention or Retention())
         self._reception = Reception(self._services)
         self._checks = CheckStatistics()
         self._last_report: CheckReport | None = None
         self.coordinator = Coordinator(self)
-        self._switch_intervals_s = _switch(switch_interval_s)
+        self._settings = ProcessSettings(
+            self._dispatcher, switch_interval_s, collector=collector
+        )
         self._timers.start()
         self._writer.start()
         self._dispatcher.add_crash_callback(self._rebuild)
@@ -140,7 +131,9 @@ class Runtime:
         workflows: Iterable[Any] | Mapping[str, Callable[..., Any]] = (),
         executor: WorkflowExecutor | None = None,
         passivation: Passivation | None = None,
+        retention: Retention | None = None,
         switch_interval_s: float | None = None,
+        collector: bool = False,
     ) -> Self:
         """Open a runtime, on a data directory or on a store.
 
@@ -153,9 +146,13 @@ class Runtime:
             workflows: decorated functions, or a mapping of name to callable.
             executor: where user code runs; a pool of OS threads if omitted.
             passivation: how many sessions stay resident, and how long.
+            retention: what is kept how long.
             switch_interval_s: set Python's switch interval while the runtime is open;
                 with its 5 ms one CPU-bound OS thread cuts durable throughput to 2 %.
                 0.0005 is what the daemon uses.
+            collector: take Python's garbage collector over while the runtime is open:
+                with a million resident sessions it would stop everything for 0.4 s
+                at a time; :mod:`weft.actors.collector` says at what price it does not.
 
         Raises:
             StoreLocked: another process has the directory open; it is named.
@@ -167,15 +164,16 @@ class Runtime:
         if (path is None) == (store is None):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
-        if switch_interval_s is not None:
-            _check_interval(switch_interval_s)
+        check_interval(switch_interval_s)
         opened = store if store is not None else LmdbStore(path or "")
         return cls(
             opened,
             workflows=registered,
             executor=executor,
             passivation=passivation,
+            retention=retention,
             switch_interval_s=switch_interval_s,
+            collector=collector,
         )
 
     # Handles
@@ -216,23 +214,34 @@ class Runtime:
             self._last_report = report
         return report
 
+    def backup(self, to: str | os.PathLike[str]) -> Manifest:
+        """Copy the store into a new directory: see :meth:`LmdbStore.backup`.
+
+        Raises:
+            InvalidArgument: the store is not one on disk.
+        """
+        if not isinstance(self.store, LmdbStore):
+            raise InvalidArgument("Only a store on disk can be backed up.")
+        return self.store.backup(to)
+
     def statistics(self) -> RuntimeStatistics:
         """Return what the runtime did and holds; callable from any OS thread."""
         services = self._services
-        running = len(services.live_runs)
         return RuntimeStatistics(
             dispatcher=self._dispatcher.statistics(),
             writer=self._writer.statistics(),
             store=self.store.statistics(),
             check=self._checks.statistics(),
             pool=self._executor.statistics(),
-            actors={
-                ("session", "idle"): len(services.sessions),
-                ("thread", "running"): running,
-                ("thread", "idle"): max(0, len(services.threads) - running),
-            },
+            actors=actors_of(services),
             runs=dict(services.finished_runs),
-            restarts=services.restarts,
+            restarts=services.restarts.total(),
+            restarts_by_kind=dict(services.restarts),
+            started=dict(services.started),
+            stopped=dict(services.stopped),
+            quarantines=services.quarantines,
+            retention=self._keeper.statistics(),
+            collector=self._settings.statistics(),
         )
 
     @property
@@ -276,7 +285,8 @@ class Runtime:
             return future
         try:
             self._reception.send(message, session_id, thread_id, timeout_s)
-        except InvalidArgument as error:
+        except (InvalidArgument, Overloaded) as error:
+            error.op_id = op_id
             future.try_fail(error)
         if self._settling:  # it came too late to be sure that a turn sees it
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
@@ -286,14 +296,18 @@ class Runtime:
         """Ask a run to stop; the answer is whether it was in progress here."""
         return self._reception.cancel(run_id)
 
-    def _rebuild(self, _error: BaseException) -> None:
-        """Have every session read its view anew: the dispatcher's loop broke.
+    def retain(self, request: Forget) -> Future[dict[str, int]]:
+        """Forget what a policy does not keep; the answer is how much, by kind."""
+        return self._keeper.retain(request, closed=self.closed)
 
-        What is in flight stays so; its answers come by mail, which is kept.
+    def _rebuild(self, error: BaseException) -> None:
+        """Have every view read anew: the dispatcher's loop broke.
+
+        What was in hand is answered; what waits is kept, its answers come by mail.
         """
-        for cell in list(self._services.sessions.values()):
-            if cell.actor is not None:
-                cell.actor.activate()
+        root = self._root.actor
+        if root is not None:
+            root.rebuild(error, self._dispatcher.current)
 
     def _publish(self, pairs: Any) -> None:
         self._dispatcher.post(self._root, Publication(pairs))
@@ -303,32 +317,38 @@ class Runtime:
     def close(self, timeout_s: float = 10.0) -> None:
         """Finish what is in progress, flush, and close the store.
 
-        Runs get until the deadline; what has not ended by then is taken over or marked
-        interrupted at the next open. Closing twice is no error.
+        In phases: nothing new is accepted; runs in progress end, or their callers are
+        answered at the deadline; the writer writes what was submitted; the answers are
+        handed out; the store is closed. Runs that have not ended are taken over or
+        marked interrupted at the next open. Closing twice is no error.
 
         Args:
-            timeout_s: how long to wait for runs, in seconds.
+            timeout_s: how long to wait for runs, in seconds; :meth:`hurry` ends it.
         """
         if self.closed:
             return
         self._closed = True
-        drained: Future[None] = Future()
-        self._dispatcher.post(self._root, Drain(drained))
-        deadline = time.monotonic() + timeout_s
-        try:
-            drained.get(timeout=timeout_s)
-        except pykka.Timeout:
-            self._interrupt()
-        self._executor.close(max(0.0, deadline - time.monotonic()))
+        self._dispatcher.post(self._root, Drain(self._drained))
+        self._dispatcher.post(self._keeper.actor_ref, Drain(Future()))
+        with contextlib.suppress(pykka.Timeout):
+            self._drained.get(timeout=timeout_s)
+        self._interrupt()
+        self._executor.close(STEPS_TIMEOUT_S)
         self._writer.close()
         self._settling = True
         self._settle()
-        self._timers.stop(1.0)
+        self._timers.stop(HELPERS_TIMEOUT_S)
+        self._settings.restore(HELPERS_TIMEOUT_S)
         self._dispatcher.remove_crash_callback(self._rebuild)
         self._dispatcher.release()
         self.store.close()
-        if sys.getswitchinterval() == self._switch_intervals_s[1]:
-            sys.setswitchinterval(self._switch_intervals_s[0])
+
+    def hurry(self) -> None:
+        """Have :meth:`close` wait for runs no longer, now or when it is called.
+
+        From any OS thread, also in a signal handler.
+        """
+        self._drained.try_set(None)
 
     def _interrupt(self) -> None:
         """Answer the callers of runs that are out of time."""
@@ -356,19 +376,3 @@ class Runtime:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.close)
-
-
-def _check_interval(interval_s: object) -> None:
-    if not isinstance(interval_s, int | float) or not 0 < interval_s <= 1:
-        raise InvalidArgument(
-            f"switch_interval_s is a number above 0, at most 1, not {interval_s!r}."
-        )
-
-
-def _switch(interval_s: float | None) -> tuple[float, float | None]:
-    """Set the switch interval; return what it was and, if it was set, what it is."""
-    before_s = sys.getswitchinterval()
-    if interval_s is None:
-        return before_s, None
-    sys.setswitchinterval(interval_s)
-    return before_s, sys.getswitchinterval()

@@ -5,7 +5,8 @@ thread; others may look a key up, which is atomic, and be told a moment later by
 root that they looked too early.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from weft.actors.cell import Cell
@@ -15,6 +16,7 @@ from weft.actors.owners import Owners
 from weft.actors.sources import REAL, Sources, Timing
 from weft.actors.workflow import Workflows
 from weft.storage import Store, Submission
+from weft.storage.rules import Event
 
 __all__ = ["Services"]
 
@@ -36,23 +38,32 @@ class Services:
         owners: of threads that were looked for.
         live_runs: the thread of each run that is in progress here.
         finished_runs: how many ended here, by status.
-        restarts: actors that were replaced or made to read their view anew.
+        restarts: actors that were replaced after a failure, by kind.
+        started: actors that became resident, by kind.
+        stopped: actors that are resident no more, by kind and reason.
+        quarantined: sessions in quarantine now.
+        quarantines: those that were put there so far.
         closing: begin no more runs.
         on_quiet: called when the last run in progress has ended.
     """
 
     __slots__ = (
+        "_seq",
         "closing",
         "executor",
         "finished_runs",
         "live_runs",
         "on_quiet",
         "owners",
+        "quarantined",
+        "quarantines",
         "restarts",
         "root",
         "scheduler",
         "sessions",
         "sources",
+        "started",
+        "stopped",
         "store",
         "submit",
         "threads",
@@ -84,9 +95,32 @@ class Services:
         self.owners = Owners()
         self.live_runs: dict[str, Cell[Any]] = {}
         self.finished_runs: dict[str, int] = {}
-        self.restarts = 0
+        self.restarts: Counter[str] = Counter()
+        self.started: Counter[str] = Counter()
+        self.stopped: Counter[tuple[str, str]] = Counter()
+        self.quarantined = self.quarantines = 0
         self.closing = False
+        self._seq = 0
         self.on_quiet: Callable[[], None] | None = None
+
+    def brings_a_live_thread(self, events: Iterable[Event]) -> bool:
+        """Return whether a thread with an actor comes to a session.
+
+        Args:
+            events: for that session.
+        """
+        return any(
+            event.change == "adopted"
+            and event.thread is not None
+            and event.thread.thread_id in self.threads
+            for event in events
+        )
+
+    def shared_seq(self, seq: int) -> int:
+        """Return one object for equal numbers: a million views share 28 bytes each."""
+        if seq != self._seq:
+            self._seq = seq
+        return self._seq
 
     def run_began(self, run_id: str, cell: Cell[Any]) -> None:
         """Enter a run that is in progress."""

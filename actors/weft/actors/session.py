@@ -18,11 +18,12 @@ Guarantees:
 
 import logging
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from weft.actors.cell import Cell, ChildFailed
-from weft.actors.children import Children
-from weft.actors.light_actor import LightActor, handles
+from weft.actors.children import NO_CHILDREN, Children
+from weft.actors.crashes import request_of
+from weft.actors.light_actor import handles
 from weft.actors.messages import (
     ChildGone,
     Command,
@@ -36,26 +37,26 @@ from weft.actors.messages import (
     Settled,
     Unhold,
 )
+from weft.actors.resident import Resident
 from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
-from weft.actors.stash import Stash, name_key, new_owner
+from weft.actors.stash import NOTHING_IN_FLIGHT, Stash, name_key, new_owner
 from weft.actors.thread import ThreadActor
 from weft.storage import (
     Outcome,
     Overloaded,
-    Session,
     SessionThreadException,
     Submission,
     Thread,
 )
 from weft.storage.rules import Event
 
-__all__ = ["SessionActor", "brings_a_live_thread"]
+__all__ = ["SessionActor"]
 
 logger = logging.getLogger("weft.actors")
 
 
-class SessionActor(LightActor):
+class SessionActor(Resident):
     """One resident session.
 
     Args:
@@ -66,18 +67,25 @@ class SessionActor(LightActor):
         spoken_to: a client has spoken to it since the clock hand came by.
     """
 
+    __slots__ = (
+        "_children", "_names", "_retired", "_services", "_session_id", "_stash",
+        "_status", "_watermark", "spoken_to",
+    )  # fmt: skip
+
     kind: ClassVar[str] = "session"
     awaits_leaves_only: ClassVar[bool] = True
 
     def __init__(self, services: Services, session_id: str) -> None:
-        super().__init__(services.scheduler, session_id)
+        # Not super().__init__(): a session is made in 0.5 us, and that is 0.1.
+        self._actor_ref = Cell(self, services.scheduler, session_id)
         self._services = services
         self._session_id = session_id
-        self._session: Session | None = None
+        self._status: Literal["open", "closed"] | None = None
         self._names: dict[str, str] = {}
         self._watermark = 0
-        self._stash = Stash()
-        self._children = Children(services, self.actor_ref)
+        # Most sessions have neither at most times: 190 bytes and 0.6 us each.
+        self._stash = NOTHING_IN_FLIGHT
+        self._children = NO_CHILDREN
         self._retired = False
         self.spoken_to = True
 
@@ -87,23 +95,33 @@ class SessionActor(LightActor):
         In that order: a commit between the two is in the snapshot, and its feed finds
         the cell and is ignored. The other way round it would be in neither.
         """
-        with self._services.store.read() as snapshot:
-            self._watermark = snapshot.seq
-            self._session = snapshot.session(self._session_id)
-            self._names = dict(snapshot.names(self._session_id))
-            resident = [
-                snapshot.thread(thread_id)
-                for thread_id in self._names.values()
-                if thread_id in self._services.threads
-            ]
-        for thread in resident:
+        services, session_id = self._services, self._session_id
+        with services.store.read() as snapshot:
+            self._watermark = services.shared_seq(snapshot.seq)
+            session = snapshot.session(session_id)
+            names = self._names = dict(snapshot.names(session_id))
+            live = services.threads
+            keys = [key for key in names.values() if key in live] if live else ()
+            threads = [snapshot.thread(key) for key in keys] if keys else ()
+        self._status = None if session is None else session.status
+        for thread in threads:
             if thread is not None:
-                self._children.adopt(thread)
+                self._own_children().adopt(thread)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is in flight and no child is resident."""
         return not (self._stash or self._children)
+
+    def _own_stash(self) -> Stash:
+        if self._stash is NOTHING_IN_FLIGHT:
+            self._stash = Stash()
+        return self._stash
+
+    def _own_children(self) -> Children:
+        if self._children is NO_CHILDREN:
+            self._children = Children(self._services, self.actor_ref)
+        return self._children
 
     # Commands
 
@@ -116,7 +134,7 @@ class SessionActor(LightActor):
         keys = {names.get(name) or name_key(name): None for name in command.names}
         keys.update(dict.fromkeys(command.thread_ids))
         try:
-            if not self._stash.take(keys, command):
+            if not self._own_stash().take(keys, command):
                 return
         except Overloaded as error:
             command.future.try_fail(error)
@@ -169,7 +187,7 @@ class SessionActor(LightActor):
             command.thread_id, command.session_id = thread_id, None
             self._let_wait(thread_id, command)
             return
-        child = self._children.begin(thread_id)
+        child = self._own_children().begin(thread_id)
         if child is not None:
             self._services.scheduler.post(child, command)
         elif command.session_id is None:
@@ -230,6 +248,8 @@ class SessionActor(LightActor):
                     self._handle_again(waiting)
             if command.if_running in {"wait", "cancel"}:
                 self._unhold(key, command)
+        if not self._stash:
+            self._stash = NOTHING_IN_FLIGHT
 
     def _unhold(self, thread_id: str, command: Command) -> None:
         cell = self._services.threads.get(thread_id)
@@ -257,7 +277,7 @@ class SessionActor(LightActor):
         thread_id = message.outcome.result.thread_id
         child = self._services.threads.get(thread_id)
         if child is None and not self._retired:
-            child = self._children.begin(thread_id)
+            child = self._own_children().begin(thread_id)
         if child is not None:
             self._services.scheduler.post(child, message)
         else:  # another session owns it by now, or this one's successor
@@ -283,14 +303,14 @@ class SessionActor(LightActor):
         At once: mail to the root would let the thread hear of it after its writes
         under the old ``rev`` were refused.
         """
-        if brings_a_live_thread(self._services, feed.events):
+        if self._services.brings_a_live_thread(feed.events):
             root: Any = self._services.root.actor
             root.session(self._session_id)
 
     def _see(self, event: Event) -> None:
         match event.change:
             case "session":
-                self._session = event.session or self._session
+                self._status = event.session.status if event.session else self._status
             case "adopted":
                 self._see_adopted(event)
             case "released":
@@ -301,13 +321,15 @@ class SessionActor(LightActor):
     def _see_adopted(self, event: Event) -> None:
         thread = _thread_of(event)
         self._names[thread.thread_name] = thread.thread_id
-        self._children.adopt(thread)
+        if thread.thread_id in self._services.threads:
+            self._own_children().adopt(thread)
 
     def _see_released(self, event: Event) -> None:
         thread = _thread_of(event)
         if self._names.get(thread.thread_name) == thread.thread_id:
             del self._names[thread.thread_name]
-        self._children.pop(thread.thread_id, None)
+        if self._children:
+            self._children.pop(thread.thread_id, None)
 
     def _see_renamed(self, event: Event) -> None:
         thread = _thread_of(event)
@@ -320,55 +342,53 @@ class SessionActor(LightActor):
 
     @handles(Resume)
     def _resume(self, message: Resume) -> None:
-        self._children.resume(message)
+        self._own_children().resume(message)
 
     @handles(ChildFailed)
     def _child_failed(self, message: ChildFailed) -> None:
-        self._children.failed(message)
+        self._own_children().failed(message)
 
     @handles(ChildGone)
     def _child_gone(self, message: ChildGone) -> None:
         self._children.leave(message.cell)
+        if not self._children:
+            self._children = NO_CHILDREN
 
     @handles(Passivate)
     def _passivate(self, _message: Passivate) -> None:
         """Leave if there is nothing to do; else let the children go that can."""
         if self.is_idle:
-            self.retire()
+            self._leave()
         else:
             self._children.passivate()
 
-    def recover(self, request: Any) -> None:
-        """Begin anew after a handler broke: read the view, let go what waits for it.
+    def let_go(self, message: Any) -> None:
+        """Retire after a failure over a message; what waited behind it goes on.
 
-        Args:
-            request: what the handler was about; its caller has been told.
+        What is in flight comes back here and is answered.
         """
-        self.activate()
-        if isinstance(request, Command):
-            for key in request.keys:
-                self._handle_again(self._stash.release(key))
+        self.retire()
+        request = request_of(message)
+        if isinstance(request, Command) and request.keys:
+            unknown = Outcome(request.operation, None)
+            self._release_keys(request, getattr(message, "outcome", unknown))
 
     def _retire_if_nobody(self) -> None:
         """Do not stay resident for a session that does not exist."""
-        if self._session is None and self.is_idle:
-            self.retire()
+        if self._status is None and self.is_idle and not self._retired:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._services.stopped["session", "passivated"] += 1
+        self.retire()
+        self._children = NO_CHILDREN
+        self.loosen()
 
     def retire(self) -> None:
         """Leave the directory; mail that is on its way is forwarded."""
         self._retired = True
         if self._services.sessions.get(self._session_id) is self.actor_ref:
             del self._services.sessions[self._session_id]
-
-
-def brings_a_live_thread(services: Services, events: Iterable[Event]) -> bool:
-    """Return whether a thread with an actor comes to the session."""
-    return any(
-        event.change == "adopted"
-        and event.thread is not None
-        and event.thread.thread_id in services.threads
-        for event in events
-    )
 
 
 def _thread_of(event: Event) -> Thread:

@@ -5,6 +5,7 @@ can give its own and the same seed gives the same run. Time stamps of statistics
 taken elsewhere: nothing depends on them.
 """
 
+import random
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ import msgspec
 from weft.storage import new_id
 from weft.storage.store import clock_us
 
-__all__ = ["REAL", "Sources", "Timing"]
+__all__ = ["REAL", "Cancellable", "Sources", "Timing"]
 
 
 class Cancellable(Protocol):
@@ -38,11 +39,13 @@ class Sources(msgspec.Struct, frozen=True):
         clock_us: returns microseconds since the Unix epoch.
         monotonic_ns: returns nanoseconds on the clock of deadlines.
         new_id: returns an id that was never returned before.
+        random: returns numbers from 0 to 1, for the jitter of restarts.
     """
 
     clock_us: Callable[[], int] = clock_us
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     new_id: Callable[[], str] = new_id
+    random: Callable[[], float] = random.random
 
 
 REAL: Final = Sources()

@@ -14,7 +14,14 @@ from typing import Final
 from weft.actors.messages import Command, RunCommand
 from weft.storage import Outcome, Overloaded
 
-__all__ = ["STASHED_MAX", "Stash", "Waiting", "name_key", "new_owner"]
+__all__ = [
+    "NOTHING_IN_FLIGHT",
+    "STASHED_MAX",
+    "Stash",
+    "Waiting",
+    "name_key",
+    "new_owner",
+]
 
 STASHED_MAX: Final = 10_000
 """Commands that may wait in one session: a second of what one hot session can do
@@ -96,3 +103,17 @@ class Stash:
             return _NOBODY
         self._stashed -= len(waiting)
         return waiting
+
+
+class _Nothing(Stash):
+    """The stash of all who have none."""
+
+    __slots__ = ()
+
+    def take(self, keys: Iterable[str], command: Command) -> bool:  # noqa: ARG002
+        """Refuse: a key that is taken here would be taken in every session."""
+        raise TypeError("Make a stash of your own before you take a key.")
+
+
+NOTHING_IN_FLIGHT: Final[Stash] = _Nothing()
+"""What all sessions share that have nothing in flight."""

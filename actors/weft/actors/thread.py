@@ -14,14 +14,10 @@ from typing import ClassVar
 
 import msgspec
 
-from weft.actors.active_run import (
-    ActiveRun,
-    answer_repeated,
-    context_of,
-)
+from weft.actors.active_run import ActiveRun, answer_repeated, context_of
 from weft.actors.executor import Execution
 from weft.actors.holds import Holds
-from weft.actors.light_actor import LightActor, handles
+from weft.actors.light_actor import handles
 from weft.actors.messages import (
     CancelRun,
     ChildGone,
@@ -39,10 +35,12 @@ from weft.actors.messages import (
     Unhold,
     Yielded,
 )
+from weft.actors.resident import Resident
 from weft.actors.run_operations import (
     append_of,
     check_registered,
     end_of,
+    failed_end_of,
     resumption_of,
     start_of,
 )
@@ -52,7 +50,6 @@ from weft.storage import (
     FinishRun,
     Outcome,
     Run,
-    RunInterrupted,
     SessionThreadException,
     StaleRevision,
     StoreClosed,
@@ -70,7 +67,7 @@ class _Finish(msgspec.Struct):
     error: BaseException | None = None
 
 
-class ThreadActor(LightActor):
+class ThreadActor(Resident):
     """Runs one thread.
 
     Args:
@@ -98,6 +95,11 @@ class ThreadActor(LightActor):
         """The thread's revision as far as it is known here."""
         return self._thread.rev
 
+    def loosen(self) -> None:
+        """Stop keeping the own ref alive, as every resident."""
+        super().loosen()
+        self._submitter = Submitter(self._services, self.actor_ref)
+
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
@@ -110,9 +112,11 @@ class ThreadActor(LightActor):
         if not self.is_idle or threads.get(self._thread.thread_id) is not cell:
             return
         self._retired = True
+        self._services.stopped["thread", "passivated"] += 1
         del threads[self._thread.thread_id]
         if cell.parent is not None:
             self._services.scheduler.post(cell.parent, ChildGone(cell))
+        self.loosen()
 
     @handles(RunCommand)
     def _enqueue(self, command: RunCommand) -> None:
@@ -205,10 +209,7 @@ class ThreadActor(LightActor):
             self._rejoin(command, outcome.result)
 
     def _started_too_late(self, message: Settled, removed: Exception) -> None:
-        """Hand a start on that was on its way when the thread was removed.
-
-        If it was applied, then to the thread's next life.
-        """
+        """Hand on a start that crossed the removal; if applied, to the next life."""
         error = message.outcome.error
         if error is None and self._is_struck_off:
             self._hand_on(message)
@@ -223,8 +224,7 @@ class ThreadActor(LightActor):
     @property
     def _is_struck_off(self) -> bool:
         """Whether another actor, or none, stands for the thread."""
-        thread_id = self._thread.thread_id
-        return self._services.threads.get(thread_id) is not self.actor_ref
+        return self._services.threads.get(self._thread.thread_id) is not self.actor_ref
 
     def _rejoin(self, command: RunCommand, run: Run) -> None:
         """Answer a repeated start: with the run's end, or with its progress."""
@@ -260,7 +260,11 @@ class ThreadActor(LightActor):
 
     @handles(Yielded)
     def _yielded(self, message: Yielded) -> None:
-        if self._current(message.run_id, message.attempt) is not None:
+        active = self._current(message.run_id, message.attempt)
+        if active is not None and message.is_stored:
+            active.keep(message.encoded)
+            self._services.executor.submit(active.execution.step)
+        elif active is not None:
             self._append(message, self._thread.rev)
 
     def _append(self, message: Yielded, rev: int) -> None:
@@ -273,8 +277,7 @@ class ThreadActor(LightActor):
             return
         error = outcome.error
         if error is None:
-            active.execution.context.state_raw = message.encoded
-            active.show(message.encoded)
+            active.keep(message.encoded)
             self._services.executor.submit(active.execution.step)
         elif isinstance(error, StaleRevision) and "stored_rev" in error.details:
             # Still the present run and attempt: its thread has moved.
@@ -296,13 +299,7 @@ class ThreadActor(LightActor):
     def _failed(self, message: Failed) -> None:
         active = self._current(message.run_id, message.attempt)
         if active is not None:
-            interrupted = isinstance(message.error, RunInterrupted)
-            finish = end_of(
-                self._sources,
-                active.run,
-                "interrupted" if interrupted else "error",
-                message.failure,
-            )
+            finish = failed_end_of(self._sources, active.run, message)
             self._submitter.submit(finish, _Finish(finish, message.error))
 
     def _finished(self, finish: _Finish, outcome: Outcome) -> None:
@@ -371,6 +368,7 @@ class ThreadActor(LightActor):
     @handles(Release)
     def _release(self, message: Release) -> None:
         if self._is_struck_off:  # the writer will say what became of them
+            self.loosen()
             if isinstance(self._starting, RunCommand):
                 self._not_begun(self._starting)
             while self._queue:

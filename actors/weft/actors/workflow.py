@@ -10,7 +10,8 @@ Not here: how a run is executed (:mod:`weft.actors.executor`) and what a run see
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, overload
+from importlib.metadata import entry_points
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -69,11 +70,14 @@ def workflow(
     return _make(name, version, function)
 
 
-def _make(name: str | None, version: str, function: Function) -> Workflow:
+ADAPTERS: Final = "weft.workflows"
+"""The entry-point group of functions that make workflows of what is none: called with
+an object, each returns a :class:`Workflow`, or None if it knows nothing of it."""
+
+
+def _make(name: str | None, version: str, function: Any) -> Workflow:
     if not callable(function):
-        raise InvalidArgument(
-            f"A workflow is a function of (context, config), not {function!r}."
-        )
+        return _adapted(function)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidArgument(
             f"{function.__name__} is asynchronous; this version runs plain functions "
@@ -81,6 +85,17 @@ def _make(name: str | None, version: str, function: Function) -> Workflow:
         )
     name = name or getattr(function, "__name__", type(function).__name__)
     return Workflow(check_name(name, "workflow name"), version, function)
+
+
+def _adapted(given: object) -> Workflow:
+    """Return a workflow made by an adapter, such as of a compiled LangGraph graph."""
+    for adapter in entry_points(group=ADAPTERS):
+        found: Workflow | None = adapter.load()(given)
+        if found is not None:
+            return found
+    raise InvalidArgument(
+        f"A workflow is a function of (context, config), not {given!r}."
+    )
 
 
 class Workflows:

@@ -1,10 +1,14 @@
 """A runtime as the daemon runs it: in a process of its own."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from weft.actors import Runtime
+from weft.actors.workflow import Workflows
+from weft.daemon.progress import Show, progress
 from weft.daemon.workflows import Registry
+from weft.storage import LmdbStore
 
 __all__ = ["open_runtime"]
 
@@ -23,4 +27,29 @@ def open_runtime(data: Path, workflows: Registry) -> Runtime:
     Raises:
         SessionThreadException: it cannot be opened.
     """
-    return Runtime.open(data, workflows=workflows, switch_interval_s=SWITCH_INTERVAL_S)
+    registered = Workflows(workflows)  # a bad one leaves no directory behind
+    with ExitStack() as stack:
+        store = LmdbStore(data, progress=_shown(stack))
+    try:
+        return Runtime.open(
+            store=store,
+            workflows=registered,
+            switch_interval_s=SWITCH_INTERVAL_S,
+            collector=True,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def _shown(stack: ExitStack) -> Show:
+    """Return a progress that appears when the first is told: mostly none is."""
+    show: Show | None = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal show
+        if show is None:
+            show = stack.enter_context(progress("verify"))
+        show(done, total)
+
+    return tell

@@ -20,11 +20,14 @@ from itertools import product
 from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import fields
 
+from weft.actors.dead_letters import Reason
 from weft.storage.check import KINDS
 from weft.storage.keys import TREES
 from weft.storage.operations import Operation
 from weft.storage.records import RunStatus
+from weft.storage.rules_retention import Forgotten
 
 __all__ = ["CATALOGUE", "OTHER", "Buckets", "Label", "Metric"]
 
@@ -99,11 +102,16 @@ OUTCOME: Final = Label(
     "outcome", ("applied", "refused", "replayed", "expired", "failed")
 )
 ACTOR: Final = Label("actor_type", ("session", "thread", "root", "system", "user"))
-ACTOR_STATE: Final = Label("state", ("idle", "running"))
+ACTOR_STATE: Final = Label("state", ("idle", "running", "quarantined"))
+RESIDENT: Final = Label("actor_type", ("session", "thread"))
+STOP_REASON: Final = Label("reason", ("passivated", "failed", "rebuilt", "removed"))
+DEAD_LETTER: Final = Label("reason", tuple(Reason))
+GENERATION: Final = Label("generation", ("0", "1", "2"))
 SESSION_STATUS: Final = Label("status", ("open", "closed"))
 THREAD_STATUS: Final = Label("status", ("idle", "busy", "interrupted", "error"))
 RUN_STATUS: Final = Label("status", _words(RunStatus))
 TREE: Final = Label("tree", TREES)
+RECORD: Final = Label("record", tuple(field.name for field in fields(Forgotten)))
 FINDING: Final = Label("kind", KINDS)
 
 COMMITS: Final = Buckets(tuple(range(15, 34)), NS_PER_S)
@@ -116,6 +124,9 @@ every actor."""
 
 CHECKS: Final = Buckets(tuple(range(20, 39)), NS_PER_S)
 """1 ms to 275 s: a check reads some 100,000 threads a second."""
+
+PAUSES: Final = Buckets(tuple(range(14, 31)), NS_PER_S)
+"""16 us to 1 s: young objects take some 10 us, a million old ones half a second."""
 
 GROUPS: Final = Buckets(tuple(range(1, 15)))
 """1 to 16,383 operations: a group is capped at 8,192."""
@@ -188,6 +199,11 @@ CATALOGUE: Final = (
         "gauge",
         "Open read transactions of all processes; one that stays grows the file.",
     ),
+    Metric(
+        "weft_store_oldest_reader_commits",
+        "gauge",
+        "Commits since the moment the oldest open reader sees; its pages stay in use.",
+    ),
     Metric("weft_store_entries", "gauge", "Entries of the store's trees.", (TREE,)),
     # -- actors
     Metric(
@@ -211,11 +227,62 @@ CATALOGUE: Final = (
         TURNS,
     ),
     Metric("weft_actor_mailbox_messages", "gauge", "Messages that wait for a turn."),
-    Metric("weft_dead_letters_total", "counter", "Messages whose actor was gone."),
+    Metric(
+        "weft_actor_messages_refused_total",
+        "counter",
+        "Messages for which there was no room: their senders got Overloaded.",
+    ),
+    Metric(
+        "weft_actor_long_turns_total",
+        "counter",
+        "Turns that took so long that the watchdog reported them.",
+        (ACTOR,),
+    ),
+    Metric(
+        "weft_dead_letters_total",
+        "counter",
+        "Messages that nobody handled, by why.",
+        (DEAD_LETTER,),
+    ),
+    Metric(
+        "weft_dispatcher_crashes_total",
+        "counter",
+        "How often the dispatcher's own loop broke, and went on.",
+    ),
+    Metric(
+        "weft_actors_started_total",
+        "counter",
+        "Sessions and threads that became resident: activations.",
+        (RESIDENT,),
+    ),
+    Metric(
+        "weft_actors_stopped_total",
+        "counter",
+        "Sessions and threads that are resident no more, by why.",
+        (RESIDENT, STOP_REASON),
+    ),
     Metric(
         "weft_actor_restarts_total",
         "counter",
-        "Actors that were replaced, or read their view anew, after a failure.",
+        "Actors that were replaced after a failure.",
+        (RESIDENT,),
+    ),
+    Metric(
+        "weft_actor_quarantines_total",
+        "counter",
+        "Sessions that failed so often that they were left alone for a while.",
+    ),
+    Metric(
+        "weft_gc_pause_seconds",
+        "histogram",
+        "How long Python's garbage collector stopped the process.",
+        (GENERATION,),
+        PAUSES,
+    ),
+    Metric(
+        "weft_gc_pause_max_seconds",
+        "gauge",
+        "The longest of these stops since the start.",
     ),
     # -- runs and the pool that executes them
     Metric(
@@ -228,6 +295,24 @@ CATALOGUE: Final = (
     Metric("weft_pool_idle_os_threads", "gauge", "Those of them that wait for work."),
     Metric("weft_pool_queue_jobs", "gauge", "Jobs that wait for an OS thread."),
     Metric("weft_pool_jobs_total", "counter", "Jobs that were done."),
+    Metric("weft_pool_waiting_jobs", "gauge", "Runs that wait for runs they began."),
+    # -- retention
+    Metric(
+        "weft_retention_forgotten_total",
+        "counter",
+        "Records past their time that this process has forgotten.",
+        (RECORD,),
+    ),
+    Metric(
+        "weft_retention_rounds_total",
+        "counter",
+        "Finished looks of retention at all threads.",
+    ),
+    Metric(
+        "weft_retention_failures_total",
+        "counter",
+        "Steps of retention that failed; they are taken again.",
+    ),
     # -- consistency
     Metric(
         "weft_checks_total",

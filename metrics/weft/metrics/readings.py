@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from weft.actors import RuntimeStatistics
+from weft.actors.retention import RetentionStatistics
 from weft.metrics.families import Histograms, Key, Numbers
 from weft.storage.check import CheckStatisticsSnapshot
 from weft.storage.store import StoreStatistics
@@ -20,6 +21,7 @@ __all__ = ["Readings", "read"]
 Count = TypeVar("Count")
 
 _US_PER_S: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
 _ALL: Final[Key] = ()
 """The key of a metric without labels."""
 
@@ -43,8 +45,10 @@ def read(statistics: RuntimeStatistics) -> Readings:
         numbers={
             **_written(writer),
             **_stored(statistics.store),
+            **_acted(statistics),
             **_executed(statistics),
             **_checked(statistics.check),
+            **_retained(statistics.retention),
         },
         histograms={
             "weft_operation_duration_seconds": _keyed(writer.duration_ns),
@@ -52,6 +56,7 @@ def read(statistics: RuntimeStatistics) -> Readings:
             "weft_commit_group_operations": {_ALL: writer.group_operations},
             "weft_actor_mailbox_wait_seconds": _keyed(dispatcher.mailbox_wait),
             "weft_actor_turn_duration_seconds": _keyed(dispatcher.turn_time),
+            "weft_gc_pause_seconds": _keyed(statistics.collector.pauses),
             "weft_check_duration_seconds": {_ALL: statistics.check.duration_ns},
         },
     )
@@ -80,22 +85,47 @@ def _stored(store: StoreStatistics) -> dict[str, Numbers]:
         "weft_store_used_bytes": {_ALL: engine.used_bytes},
         "weft_store_file_bytes": {_ALL: engine.file_bytes},
         "weft_store_readers": {_ALL: engine.readers},
+        "weft_store_oldest_reader_commits": {_ALL: engine.oldest_reader_commits},
         "weft_store_entries": _keyed(engine.entries),
     }
 
 
-def _executed(statistics: RuntimeStatistics) -> dict[str, Numbers]:
-    dispatcher, pool = statistics.dispatcher, statistics.pool
+def _acted(statistics: RuntimeStatistics) -> dict[str, Numbers]:
+    dispatcher = statistics.dispatcher
     return {
         "weft_actors": _paired(statistics.actors),
         "weft_actor_mailbox_messages": {_ALL: dispatcher.queued},
-        "weft_dead_letters_total": {_ALL: dispatcher.dead_letters},
-        "weft_actor_restarts_total": {_ALL: statistics.restarts},
+        "weft_actor_messages_refused_total": {_ALL: dispatcher.refused},
+        "weft_actor_long_turns_total": _keyed(dispatcher.long_turns),
+        "weft_dead_letters_total": _keyed(dispatcher.dead_letters_by_reason),
+        "weft_dispatcher_crashes_total": {_ALL: dispatcher.crashes},
+        "weft_actors_started_total": _keyed(statistics.started),
+        "weft_actors_stopped_total": _paired(statistics.stopped),
+        "weft_actor_restarts_total": _keyed(statistics.restarts_by_kind),
+        "weft_actor_quarantines_total": {_ALL: statistics.quarantines},
+        "weft_gc_pause_max_seconds": {
+            _ALL: statistics.collector.pause_max_ns / _NS_PER_S
+        },
+    }
+
+
+def _executed(statistics: RuntimeStatistics) -> dict[str, Numbers]:
+    pool = statistics.pool
+    return {
         "weft_runs_finished_total": _keyed(statistics.runs),
         "weft_pool_os_threads": {_ALL: pool.threads},
         "weft_pool_idle_os_threads": {_ALL: pool.idle},
         "weft_pool_queue_jobs": {_ALL: pool.queued},
         "weft_pool_jobs_total": {_ALL: pool.done},
+        "weft_pool_waiting_jobs": {_ALL: pool.waiting},
+    }
+
+
+def _retained(retention: RetentionStatistics) -> dict[str, Numbers]:
+    return {
+        "weft_retention_forgotten_total": _keyed(retention.forgotten),
+        "weft_retention_rounds_total": {_ALL: retention.rounds},
+        "weft_retention_failures_total": {_ALL: retention.failures},
     }
 
 

@@ -4,6 +4,9 @@ The ground floor. Everything above changes the world only by submitting an
 :data:`Operation` to a :class:`Writer`, and reads it through a :class:`Snapshot`.
 """
 
+from weft.storage.check import Inconsistency
+from weft.storage.checkpoint_reader import CheckpointReader
+from weft.storage.checkpoints import ChannelValue, Checkpoint, PendingWrite
 from weft.storage.errors import (
     DeadlineExceeded,
     InvalidArgument,
@@ -22,6 +25,7 @@ from weft.storage.errors import (
     StoreFormatError,
     StoreLocked,
     StoreReadOnly,
+    StoreUnavailable,
     ThreadBusy,
     ThreadCreationError,
     ThreadExists,
@@ -31,24 +35,36 @@ from weft.storage.errors import (
     WorkflowExecutionError,
     WorkflowNotRegistered,
 )
+from weft.storage.fsck import FsckReport, fsck
 from weft.storage.ids import new_id
 from weft.storage.lmdb import LmdbStore
+from weft.storage.manifest import Manifest
 from weft.storage.operations import (
     AppendState,
     Batch,
     CloseSession,
     CreateSession,
     CreateThreads,
+    Expire,
     FinishRun,
     NewThread,
     Operation,
     RemoveThreads,
     RenameThread,
+    Repair,
     ResumeRun,
     StartRun,
     TrackInteraction,
     TransferThreads,
     UpdateSession,
+)
+from weft.storage.operations_checkpoints import (
+    CopyCheckpoints,
+    DeleteCheckpoints,
+    NewValue,
+    NewWrite,
+    PutCheckpoint,
+    PutWrites,
 )
 from weft.storage.records import (
     Association,
@@ -60,6 +76,9 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.repair import RepairReport
+from weft.storage.restore import restore
+from weft.storage.retention import History, Retention
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import MemoryStore, Outcome, Store, StoreStatistics
 from weft.storage.writer import Submission, Writer, WriterStatistics
@@ -68,25 +87,43 @@ __all__ = [
     "AppendState",
     "Association",
     "Batch",
+    "ChannelValue",
+    "Checkpoint",
+    "CheckpointReader",
     "CloseSession",
+    "CopyCheckpoints",
     "CreateSession",
     "CreateThreads",
     "DeadlineExceeded",
+    "DeleteCheckpoints",
+    "Expire",
     "FinishRun",
+    "FsckReport",
+    "History",
+    "Inconsistency",
     "Interaction",
     "InvalidArgument",
     "LmdbStore",
+    "Manifest",
     "MemoryStore",
     "NameTaken",
     "NewThread",
+    "NewValue",
+    "NewWrite",
     "Operation",
     "OperationMismatch",
     "OperationRecord",
     "Outcome",
     "Overloaded",
+    "PendingWrite",
+    "PutCheckpoint",
+    "PutWrites",
     "RemoveThreads",
     "RenameThread",
+    "Repair",
+    "RepairReport",
     "ResumeRun",
+    "Retention",
     "Run",
     "RunInterrupted",
     "Session",
@@ -106,6 +143,7 @@ __all__ = [
     "StoreLocked",
     "StoreReadOnly",
     "StoreStatistics",
+    "StoreUnavailable",
     "Submission",
     "Thread",
     "ThreadBusy",
@@ -122,5 +160,7 @@ __all__ = [
     "WorkflowNotRegistered",
     "Writer",
     "WriterStatistics",
+    "fsck",
     "new_id",
+    "restore",
 ]

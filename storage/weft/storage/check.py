@@ -31,6 +31,9 @@ log_gap                consecutive entries of the log are not numbered so
 counter_mismatch       the stored counters differ from a recount by more records than
                        the other findings account for
 damaged_record         a value that is not what was written under its key
+name_collision         two threads of one session have one name by their records
+expired_association    an inactive association older than it is to be kept; looked for
+                       only when asked, for a store is not wrong because it is old
 ====================== ===============================================================
 
 Guarantees:
@@ -43,16 +46,20 @@ Guarantees:
 It takes seconds per million threads and holds one read transaction all the while and
 no longer; a store that is written to meanwhile grows by the pages it cannot reuse.
 
-Not here: repair; the file's own structure, which only the engine can verify.
+Not here: the check in chunks, beside writers (:mod:`weft.storage.check_live`); repair
+(:mod:`weft.storage.repair`); the file's own structure, which only the engine can
+verify.
 """
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
-from weft.storage.check_examine import Examiner
+from weft.storage.check_examine import PARTS, Examiner
 from weft.storage.check_lookup import KINDS, Inconsistency, Kind
+from weft.storage.check_quick import examine_part
 from weft.storage.check_scan import (
     Counting,
     Progress,
@@ -164,6 +171,9 @@ def check(
     snapshot: Snapshot,
     *,
     session_id: str | None = None,
+    session_ids: Iterable[str] | None = None,
+    thorough: bool = False,
+    expired_before_us: int = 0,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Compare all copies of who owns what, at one moment.
@@ -173,6 +183,11 @@ def check(
         session_id: look only at what this session's indexes lead to, at the cost of
             its size. What they do not lead to (missing_thread, an unindexed run, the
             log, the counters) takes a check of the whole store.
+        session_ids: the same, for several sessions.
+        thorough: of sessions, look also for the threads that name one of them and
+            are left out by its list: one scan, a second per million threads.
+        expired_before_us: an inactive association that was last changed before is an
+            expired one, microseconds since the Unix epoch; 0 for none.
         progress: told the entries done and an estimate of all, every 10,000.
 
     Returns:
@@ -180,16 +195,25 @@ def check(
     """
     started_s = time.perf_counter()
     counting = Counting(snapshot, progress)
-    sweep, examiner = Sweep(snapshot, counting), Examiner(snapshot, counting)
-    if session_id is not None:
-        examiner.examine_session(session_id)
+    examiner = Examiner(snapshot, counting)
+    examiner.expired_before_us = expired_before_us
+    wanted = set(session_ids or ()) | (
+        {session_id} if session_id is not None else set()
+    )
+    findings: list[Inconsistency]
+    if session_id is not None or session_ids is not None:
+        for one in sorted(wanted):
+            examiner.examine_session(one)
+        if thorough:
+            examiner.examine_unlisted(wanted)
+        findings = [f for f in examiner.findings if f.session_id in wanted]
+        seen = examiner.seen
     else:
-        if not sweep.balances():
-            examiner.examine_all()
-        examiner.compare_counters(sweep.recount)
-    seen = examiner.seen if session_id is not None else sweep.seen
+        sweep = Sweep(snapshot, counting, expired_before_us)
+        seen = _check_all(examiner, sweep, counting)
+        findings = examiner.findings
     return CheckReport(
-        [f for f in examiner.findings if session_id in {None, f.session_id}],
+        findings,
         sessions=seen[Session],
         threads=seen[Thread],
         associations=seen[Association],
@@ -200,3 +224,15 @@ def check(
         seq=snapshot.seq,
         finished_at_us=time.time_ns() // 1000,
     )
+
+
+def _check_all(examiner: Examiner, sweep: Sweep, counting: Counting) -> Counter[type]:
+    """Check the whole store; return how much of each kind was seen."""
+    if sweep.balances():
+        examiner.compare_counters(sweep.recount)
+        return sweep.seen
+    for part in PARTS:  # lists come first, for they excuse what follows
+        items = examiner.snapshot.entries(part.tree, part.prefix)
+        examine_part(examiner, part, counting.count(items))
+    examiner.compare_counters(examiner.recount())
+    return examiner.seen

@@ -1,9 +1,11 @@
 """What the second pass of the check stands on: look up, tell once, go on if damaged."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.storage import keys
 from weft.storage.check_scan import DAMAGED, ELSEWHERE, Counting, Entry, Pass
@@ -32,6 +34,8 @@ Kind = Literal[
     "log_gap",
     "counter_mismatch",
     "damaged_record",
+    "name_collision",
+    "expired_association",
 ]
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -44,12 +48,20 @@ class Inconsistency(msgspec.Struct, frozen=True):
         session_id: the session to look at, None where none is known.
         thread_id: the thread to look at, None where it is about none.
         detail: the facts found, in a sentence.
+        index: which index it is about, where its kind has several: ``names``,
+            ``past``, ``runs`` or ``operations``.
+        items: what is to be mended: names on the session's list, runs, an operation
+            and its place, or tree and key of a damaged value.
+        rev: the live thread's, None where there is none.
     """
 
     kind: Kind
     session_id: str | None
     thread_id: str | None
     detail: str
+    index: str = ""
+    items: tuple[str, ...] = ()
+    rev: int | None = None
 
 
 class Lookup(Pass):
@@ -58,11 +70,15 @@ class Lookup(Pass):
     def __init__(self, snapshot: Snapshot, progress: Counting) -> None:
         super().__init__(snapshot, progress)
         self._found: dict[tuple[Any, ...], Inconsistency] = {}
+        self._items: defaultdict[tuple[Any, ...], dict[str, None]] = defaultdict(dict)
 
     @property
     def findings(self) -> list[Inconsistency]:
         """What was found so far."""
-        return list(self._found.values())
+        return [
+            replace(finding, items=tuple(self._items[what]))
+            for what, finding in self._found.items()
+        ]
 
     def damaged(
         self, tree: str, key: bytes, why: str, session_id: str | None = None
@@ -75,6 +91,7 @@ class Lookup(Pass):
             thread_id,
             f"The value in tree {tree} under key {key.hex()} is damaged: {why}.",
             about=(tree, key),
+            items=(tree, key.hex()),
         )
 
     def _whose(self, tree: str, key: bytes) -> tuple[str | None, str | None]:
@@ -114,10 +131,21 @@ class Lookup(Pass):
         thread_id: str | None,
         detail: str,
         about: Any = None,
+        *,
+        index: str = "",
+        items: Iterable[str] = (),
     ) -> None:
         """Tell of an inconsistency, once for each thing it is about."""
         what = (kind, (session_id, thread_id) if about is None else about)
-        self._found.setdefault(what, Inconsistency(kind, session_id, thread_id, detail))
+        self._items[what].update(dict.fromkeys(items))
+        if what not in self._found:
+            # Entered first: the look for the thread may tell of it again.
+            found = Inconsistency(kind, session_id, thread_id, detail, index)
+            self._found[what] = found
+            if thread_id is not None and kind != "damaged_record":
+                thread = self._get(keys.thread_key(thread_id))
+                rev = thread.rev if isinstance(thread, Thread) else None
+                self._found[what] = replace(found, rev=rev)
 
     def _session_of(self, thread_id: str) -> str | None:
         thread = self._get(keys.thread_key(thread_id))
@@ -144,6 +172,8 @@ class Lookup(Pass):
                 f"{what} names run {run_id!r} of thread {thread_id!r}; there is no "
                 f"such run{' in progress' if live else ''}.",
                 about=("run", run_id),
+                index="runs",
+                items=(run_id,),
             )
 
 

@@ -25,6 +25,7 @@ class Ownership(Lookup):
         super().__init__(snapshot, progress)
         self._orphans: set[str] = set()  # threads told as orphan_thread
         self._claims: dict[str, set[str]] = {}  # by thread: odd sessions listing it
+        self.expired_before_us = 0
 
     def _session(self, session_id: str, group: Iterable[Entry]) -> None:
         session = self._get(keys.session_key(session_id))
@@ -44,7 +45,8 @@ class Ownership(Lookup):
         if thread is None or isinstance(thread, Tombstone):
             self._orphans.add(thread_id)
             gone = "has no record" if thread is None else "was removed"
-            self._tell("orphan_thread", session_id, thread_id, f"{listed}it {gone}.")
+            detail = f"{listed}it {gone}."
+            self._tell("orphan_thread", session_id, thread_id, detail, items=(name,))
         elif thread is not DAMAGED:
             owner, its_name = thread.session_id, thread.thread_name
             if (owner, its_name) == (session_id, name):
@@ -59,6 +61,8 @@ class Ownership(Lookup):
                 thread_id,
                 f"{listed}its record says {its_name!r} in session {owner!r}, "
                 f"which {'lists it, too' if twice else 'does not list it so'}.",
+                index="names",
+                items=(name,),
             )
 
     def _past(self, session_id: str, thread_id: str) -> None:
@@ -81,6 +85,7 @@ class Ownership(Lookup):
             f"The past index of session {session_id!r} has thread {thread_id!r}; "
             f"the session {why}.",
             about=("past", session_id, thread_id),
+            index="past",
         )
 
     def _thread(self, thread_id: str, group: Iterable[Entry]) -> None:
@@ -127,18 +132,30 @@ class Ownership(Lookup):
         if entry not in (thread_id, DAMAGED):
             claims = holders | self._claims.get(thread_id, set())
             if not claims:
-                self._tell(
-                    "missing_thread",
-                    session_id,
-                    thread_id,
-                    f"Thread {thread_id!r} is {thread.thread_name!r} in session "
-                    f"{session_id!r} by its record; the session does not list it.",
-                )
+                self._unlisted(thread, entry)
         if not claims and self._get(keys.session_key(session_id)) is None:
             self._no_session(session_id, f"has no record and owns {thread_id!r}")
         self._associated(thread, rows, claims | {session_id})
         if thread.run_id is not None:
             self._points(thread.run_id, thread_id, "The busy thread", live=True)
+
+    def _unlisted(self, thread: Thread, holder: str | None) -> None:
+        """Tell of a thread that nobody lists: is another one in its place?"""
+        thread_id, session_id = thread.thread_id, thread.session_id
+        other = None if holder is None else self._get(keys.thread_key(holder))
+        collides = isinstance(other, Thread) and (
+            (other.session_id, other.thread_name) == (session_id, thread.thread_name)
+        )
+        is_not = (
+            f"has thread {holder!r} of this name" if collides else "does not list it"
+        )
+        self._tell(
+            "name_collision" if collides else "missing_thread",
+            session_id,
+            thread_id,
+            f"Thread {thread_id!r} is {thread.thread_name!r} in session "
+            f"{session_id!r} by its record; the session {is_not}.",
+        )
 
     def _associated(
         self, thread: Thread, rows: list[Association], owners: set[str]
@@ -174,6 +191,15 @@ class Ownership(Lookup):
             )
 
     def _past_entry(self, row: Association) -> None:
+        if row.updated_at_us < self.expired_before_us:
+            self._tell(
+                "expired_association",
+                row.session_id,
+                row.thread_id,
+                f"The association of session {row.session_id!r} with thread "
+                f"{row.thread_id!r} is inactive and past its retention.",
+                items=(str(row.version),),
+            )
         if self._get(keys.past_key(row.session_id, row.thread_id)) is None:
             self._tell(
                 "missing_index_entry",
@@ -182,6 +208,7 @@ class Ownership(Lookup):
                 f"Session {row.session_id!r} has an inactive association with thread "
                 f"{row.thread_id!r} that its past index leaves out.",
                 about=("past", row.session_id, row.thread_id),
+                index="past",
             )
 
 

@@ -1,9 +1,8 @@
 """Scanning trees for the check: every entry in order, also behind a damaged one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from weft.storage.errors import StoreCorrupt
 from weft.storage.ids import unpack_id
 from weft.storage.records import (
     Association,
+    Counters,
     Interaction,
     OperationRecord,
     Run,
@@ -31,7 +31,9 @@ __all__ = [
     "Entry",
     "Pass",
     "Progress",
+    "estimate",
     "follows",
+    "owner_of",
 ]
 
 PROGRESS_ENTRIES: Final = 10_000
@@ -50,7 +52,10 @@ _Raw = tuple[bytes, bytes]
 
 Entry = tuple[str, bytes, Any]
 
-_owner: Final = itemgetter(0)
+owner_of: Final = itemgetter(0)
+"""The id in an entry's key."""
+
+_WITH_STATUS: Final = frozenset({Session, Thread, Run})
 
 
 _FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
@@ -88,7 +93,7 @@ def follows(last: bytes, place: bytes) -> bool:
     return this == before + 1 or this == (before >> 64) + 1 << 64
 
 
-def _estimate(snapshot: Snapshot) -> int:
+def estimate(snapshot: Snapshot) -> int:
     """Return about how many entries there are, as the store itself counts them."""
     log = next(snapshot.entries("L"), None)
     total = 0
@@ -108,11 +113,19 @@ class Counting:
     def __init__(self, snapshot: Snapshot, tell: Progress | None) -> None:
         self._tell = tell
         self._done = 0
-        self._total = 0 if tell is None else _estimate(snapshot)
+        self._total = 0 if tell is None else estimate(snapshot)
 
     def count(self, entries: Iterator[_Raw]) -> Iterator[_Raw]:
         """Pass entries on and tell their number."""
         return entries if self._tell is None else self._counted(entries, self._tell)
+
+    def add(self, entries: int) -> None:
+        """Tell of some more entries, at once."""
+        before, self._done = self._done, self._done + entries
+        if self._tell is not None and before // PROGRESS_ENTRIES < (
+            self._done // PROGRESS_ENTRIES
+        ):
+            self._tell(self._done, max(self._done, self._total))
 
     def _counted(self, entries: Iterator[_Raw], tell: Progress) -> Iterator[_Raw]:
         for entry in entries:
@@ -128,10 +141,15 @@ class Pass:
     def __init__(self, snapshot: Snapshot, progress: Counting) -> None:
         self.snapshot = snapshot
         self.seen: Counter[type] = Counter()
+        self.statuses: Counter[tuple[type, str]] = Counter()
         self._progress = progress
 
     def entries(
-        self, tree: str, prefix: bytes = b"", at: int | None = 0
+        self,
+        tree: str,
+        prefix: bytes = b"",
+        at: int | None = 0,
+        start: bytes | None = None,
     ) -> Iterator[Entry]:
         """Yield the id in each key, the rest of the key, and the value.
 
@@ -139,10 +157,24 @@ class Pass:
             tree: the tree's name.
             prefix: what the keys begin with.
             at: where the id begins; None where there is none.
+            start: where to begin, inclusive.
+        """
+        found = self.snapshot.entries(tree, prefix, start)
+        return self.decoded(tree, at, self._progress.count(found))
+
+    def decoded(
+        self, tree: str, at: int | None, items: Iterable[_Raw]
+    ) -> Iterator[Entry]:
+        """Yield entries as :meth:`entries` does.
+
+        Args:
+            tree: where they lie.
+            at: where the id begins in their keys; None where there is none.
+            items: keys and values.
         """
         fits, seen = _FITS[tree], self.seen
         owner, end, head = "", 0, b"" if at is None else b"\xff"
-        for key, data in self._progress.count(self.snapshot.entries(tree, prefix)):
+        for key, data in items:
             if at is not None and not key.startswith(head):
                 try:
                     owner, end = unpack_id(key, at)
@@ -164,11 +196,24 @@ class Pass:
                 value = DAMAGED
             else:
                 seen[kind] += 1
+                if kind in _WITH_STATUS:
+                    self.statuses[kind, value.status] += 1
             yield owner, rest, value
 
-    def groups(self, tree: str) -> Iterator[tuple[str, Iterator[Entry]]]:
-        """Yield a tree's entries together by id."""
-        return groupby(self.entries(tree), _owner)
+    def recount(self) -> Counters:
+        """Return what the entries read so far come to."""
+        seen, counts = self.seen, Counters()
+        for kind, held in (
+            (Session, counts.sessions),
+            (Thread, counts.threads),
+            (Run, counts.runs),
+        ):
+            for (of, status), number in self.statuses.items():
+                if of is kind:
+                    held[status] = number
+        counts.states, counts.interactions = seen[State], seen[Interaction]
+        counts.associations, counts.tombstones = seen[Association], seen[Tombstone]
+        return counts
 
     def damaged(self, tree: str, key: bytes, why: str) -> None:
         """Take note of a value that cannot be trusted."""

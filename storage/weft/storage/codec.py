@@ -13,6 +13,7 @@ from zlib import crc32
 
 import msgspec
 
+from weft.storage.checkpoints import ChannelValue, Checkpoint, PendingWrite
 from weft.storage.errors import StoreCorrupt
 from weft.storage.records import (
     Association,
@@ -26,9 +27,14 @@ from weft.storage.records import (
     Tombstone,
 )
 
-__all__ = ["decode", "encode"]
+__all__ = ["CRC_RESIDUE", "code_of", "decode", "encode"]
 
 _CRC_SIZE_BYTES: Final = 4
+
+CRC_RESIDUE: Final = 0x2144DF1C
+"""What ``crc32(data, crc32(key))`` gives for every sound entry, whatever it holds: the
+checksum over something and its own little-endian checksum is constant. So a scan
+verifies entries without slicing them."""
 
 # The kind byte: record kind in the high five bits, its version in the low three. A
 # kind or version that is not here was written by a newer Weft.
@@ -46,6 +52,9 @@ _KINDS: Final[dict[int, type]] = {
     0x58: bytes,  # a place in the log
     0x60: int,  # a format number
     0x68: Counters,
+    0x70: Checkpoint,
+    0x78: PendingWrite,
+    0x80: ChannelValue,
 }
 _HEADS: Final = {kind: bytes([code]) for code, kind in _KINDS.items()}
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
@@ -64,6 +73,15 @@ def encode(key: bytes, value: Any) -> bytes:
     """
     body = _HEADS[type(value)] + _encode(value)
     return body + crc32(body, crc32(key)).to_bytes(_CRC_SIZE_BYTES, "little")
+
+
+def code_of(kind: type) -> int:
+    """Return the byte that the values of a kind begin with.
+
+    Args:
+        kind: one of the kinds above.
+    """
+    return _HEADS[kind][0]
 
 
 def decode(tree: str, key: bytes, data: bytes) -> Any:

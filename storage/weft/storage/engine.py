@@ -38,6 +38,8 @@ class EngineStatistics(msgspec.Struct, frozen=True):
         file_bytes: what the file takes on disk.
         readers: open read transactions, of all processes.
         entries: by tree.
+        oldest_reader_commits: how many commits the oldest open reader is behind: what
+            they freed cannot be used again until it ends.
     """
 
     map_size_bytes: int
@@ -45,6 +47,7 @@ class EngineStatistics(msgspec.Struct, frozen=True):
     file_bytes: int
     readers: int
     entries: dict[str, int]
+    oldest_reader_commits: int = 0
 
 
 class ReadTransaction(Protocol):

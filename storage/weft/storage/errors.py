@@ -37,6 +37,7 @@ __all__ = [
     "StoreFormatError",
     "StoreLocked",
     "StoreReadOnly",
+    "StoreUnavailable",
     "ThreadBusy",
     "ThreadCreationError",
     "ThreadExists",
@@ -296,6 +297,14 @@ class StoreReadOnly(SessionThreadException):
     """The store cannot write at present."""
 
     remedy = "Mend the cause; reads go on, and writes resume by themselves."
+    http_status = 503
+    exit_code = 74
+
+
+class StoreUnavailable(SessionThreadException):
+    """The store cannot be reached at present."""
+
+    remedy = "Try again; look at the disk and the directory's permissions if it stays."
     http_status = 503
     exit_code = 74
 

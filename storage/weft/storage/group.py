@@ -35,6 +35,12 @@ from weft.storage.keys import (
     run_key,
     thread_run_key,
 )
+from weft.storage.keys_checkpoints import (
+    WRITER,
+    run_of,
+    run_thread_key,
+    writer_key,
+)
 from weft.storage.records import (
     Association,
     Counters,
@@ -55,7 +61,9 @@ RECENT_RECORDS_MAX: Final = 65_536
 """What is remembered from group to group: about 30 MB. Beyond it all is forgotten,
 which costs each record one more look-up; an LRU would cost every look-up."""
 
-_REMEMBERED: Final = frozenset({SESSION, NAME, PAST, THREAD, ASSOCIATION, RUN, HEAD})
+_REMEMBERED: Final = frozenset(
+    {SESSION, NAME, PAST, THREAD, ASSOCIATION, RUN, HEAD, WRITER}
+)
 """Small, and looked up again. A state may have 16 MiB and is not."""
 
 _COUNTED: Final = frozenset({SESSION, THREAD, RUN, STATE, INTERACTION, ASSOCIATION})
@@ -129,6 +137,8 @@ class Group(Draft):
             for thread_id in other.erased:
                 self._erase_range(thread_id)
         self.writes.update(other.writes)
+        if other.trimmed:
+            self._put_all()
 
     def flush(self) -> None:
         """Put everything into the trees, the counters as well."""
@@ -138,7 +148,14 @@ class Group(Draft):
             tree, raw = place(COUNTERS_KEY)
             self._transaction.put_many(tree, [(raw, encode(raw, self.counters))])
 
+    def forget(self) -> None:
+        """Read everything anew from here on, as it lies in the trees."""
+        self._put_all()
+        self._found.clear()
+
     def _put_all(self) -> None:
+        for (field, status), change in self.writes.pop(COUNTERS_KEY, {}).items():
+            self._add(field, status, change)  # a repair corrects what was counted
         puts: defaultdict[str, list[Item]] = defaultdict(list)
         found = self._found
         for key, value in self.writes.items():
@@ -151,6 +168,8 @@ class Group(Draft):
             if tree is NOWHERE:
                 continue
             if value is None:
+                if kind == STATE and self._transaction.get(tree, raw) is not None:
+                    self._add("states", None, -1)
                 self._transaction.delete(tree, raw)
             else:
                 puts[tree].append((raw, encode(raw, value)))
@@ -175,6 +194,12 @@ class Group(Draft):
         for raw, _ in list(transaction.scan("X", pack_id(thread_id))):
             self._add("states", None, -1)
             transaction.delete("X", raw)
+        for raw, _ in list(transaction.scan("C", pack_id(thread_id))):
+            run_id = run_of(thread_id, raw)
+            if run_id is not None:
+                transaction.delete(*place(run_thread_key(run_id, thread_id)))
+            transaction.delete("C", raw)
+        found[writer_key(thread_id)] = None
 
     def _count(self, old: Any, new: Any) -> None:
         """Keep the counters exact: every record was read before it is replaced."""

@@ -18,10 +18,11 @@ T     thread | 02 | run                      the run belongs to the thread
 R     00 | run                               thread id: the run is in progress
 R     01 | run                               Run
 X     thread | step                          State
+C     :mod:`weft.storage.keys_checkpoints`   what graphs leave
 I     session | seq | position               Interaction
 L     seq | position                         OperationRecord
 O     op id                                  place in L
-M     name                                   format, counters
+M     name                                   format, counters, notes
 ====  =====================================  =====================================
 
 Composite keys only: LMDB's duplicate-sorted values are limited to 511 bytes and have
@@ -43,6 +44,7 @@ __all__ = [
     "log_key",
     "log_place",
     "name_key",
+    "note_key",
     "operation_key",
     "past_key",
     "place",
@@ -53,7 +55,7 @@ __all__ = [
     "thread_run_key",
 ]
 
-TREES: Final = ("S", "T", "R", "X", "I", "L", "O", "M")
+TREES: Final = ("S", "T", "R", "X", "C", "I", "L", "O", "M")
 
 Key = tuple[Any, ...]
 """A kind, its arguments, then the tree and the bytes it lies under: made once, used
@@ -74,6 +76,7 @@ INTERACTION: Final = "interaction"
 OPERATION: Final = "operation"
 LOG: Final = "log"
 COUNTERS: Final = "counters"
+NOTE: Final = "note"
 
 NOWHERE: Final = ""
 """In place of a tree: the key is computed, not stored."""
@@ -147,6 +150,11 @@ def interaction_key(session_id: str, seq: int, position: int) -> Key:
 def operation_key(op_id: str) -> Key:
     """Where the log holds the operation of this idempotency key."""
     return (OPERATION, op_id, "O", pack_id(op_id))
+
+
+def note_key(name: str) -> Key:
+    """A note of the store's own about itself, such as how far an import has come."""
+    return (NOTE, name, "M", b"note " + name.encode())
 
 
 def log_key(place: bytes) -> Key:

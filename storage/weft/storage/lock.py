@@ -31,19 +31,14 @@ class OwnerLock:
 
         Raises:
             StoreLocked: somebody holds it; the error has the holder's pid.
+            OSError: the file cannot be written; the lock is not held.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = _holder(descriptor)
+            _take(descriptor, path)
+        except BaseException:
             os.close(descriptor)
-            raise StoreLocked(
-                f"{path.parent} is open in process {pid or 'unknown'}.",
-                details={"directory": str(path.parent), "pid": pid},
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            raise
         return cls(descriptor)
 
     def release(self) -> None:
@@ -56,6 +51,19 @@ class OwnerLock:
         if os.getpid() == self._pid:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = _holder(descriptor)
+        raise StoreLocked(
+            f"{path.parent} is open in process {pid or 'unknown'}.",
+            details={"directory": str(path.parent), "pid": pid},
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def _holder(descriptor: int) -> int | None:

@@ -17,6 +17,8 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from weft.storage.errors import InvalidArgument
+from weft.storage.operation_base import BaseOperation
+from weft.storage.operations_checkpoints import GraphOperation
 from weft.storage.records import EMPTY, NIL, RunStatus
 
 __all__ = [
@@ -28,12 +30,14 @@ __all__ = [
     "CloseSession",
     "CreateSession",
     "CreateThreads",
+    "Expire",
     "Failure",
     "FinishRun",
     "NewThread",
     "Operation",
     "RemoveThreads",
     "RenameThread",
+    "Repair",
     "ResumeRun",
     "StartRun",
     "TrackInteraction",
@@ -54,6 +58,7 @@ VALUE_SIZE_BYTES_MAX: Final = 16 << 20
 """One encoded value. A page of LMDB's map is 4 KiB; values beyond some MiB belong in
 an object store, with their address here."""
 
+_Operation = BaseOperation
 _encode: Final = msgspec.msgpack.Encoder().encode
 _UNENCODABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 
@@ -103,30 +108,6 @@ def encode_mapping(value: Mapping[str, Any] | None, what: str) -> msgspec.Raw:
             raise InvalidArgument(f"{what} must have strings as keys.")
         return encode_value(dict(value), what)
     raise InvalidArgument(f"{what} must be a mapping, not {type(value).__name__}.")
-
-
-class _Operation(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag=True,
-    tag_field="kind",
-    forbid_unknown_fields=True,
-):
-    """What all operations carry; both are filled in at admission where empty.
-
-    Attributes:
-        op_id: the idempotency key.
-        at_us: when it was accepted, microseconds since the Unix epoch.
-    """
-
-    op_id: str = ""
-    at_us: int = 0
-
-    @property
-    def kind(self) -> str:
-        """The operation's name in the log and in metrics."""
-        return type(self).__name__
 
 
 def _encode_fields(
@@ -326,6 +307,48 @@ class TrackInteraction(_Operation, frozen=True, kw_only=True, tag=True):
         _encode_fields(self, encode_mapping, "metadata")
 
 
+class Expire(_Operation, frozen=True, kw_only=True, tag=True):
+    """Forget what retention keeps no longer; what has changed since then stays.
+
+    Attributes:
+        log: place and op id of the log's oldest entries.
+        threads: id, ``updated_seq`` and last step of idle threads, to be removed.
+        tombstones: thread id and ``rev``; nothing else may be left of the thread.
+        associations: thread id, session id and ``version`` of inactive ones.
+        runs: thread and run id of ended ones.
+        states: thread id, first and last step.
+    """
+
+    log: tuple[tuple[bytes, str], ...] = ()
+    threads: tuple[tuple[str, int, int], ...] = ()
+    tombstones: tuple[tuple[str, int], ...] = ()
+    associations: tuple[tuple[str, str, int], ...] = ()
+    runs: tuple[tuple[str, str], ...] = ()
+    states: tuple[tuple[str, int, int], ...] = ()
+
+
+class Repair(_Operation, frozen=True, kw_only=True, tag=True):
+    """Mend one finding of a check, unless the truth has moved on since.
+
+    Attributes:
+        fault: the finding's kind.
+        index: which index it is about, where its kind has several.
+        items: the list entries, runs or operations concerned.
+        rev: the thread's, as the check saw it; None for a thread without a record.
+        counts: corrections of counters, by field or ``field.status``.
+        seen_seq: the moment that was checked.
+    """
+
+    fault: str
+    session_id: str | None = None
+    thread_id: str | None = None
+    index: str = ""
+    items: tuple[str, ...] = ()
+    rev: int | None = None
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    seen_seq: int = 0
+
+
 class Batch(_Operation, frozen=True, kw_only=True, tag=True):
     """Several operations as one: all applied or none, one ``seq``.
 
@@ -359,5 +382,8 @@ Operation = (
     | AppendState
     | FinishRun
     | TrackInteraction
+    | Expire
+    | Repair
     | Batch
+    | GraphOperation
 )

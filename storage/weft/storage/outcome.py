@@ -12,7 +12,7 @@ from weft.storage.rules_context import Event
 __all__ = ["Outcome"]
 
 
-class Outcome(msgspec.Struct, gc=False):
+class Outcome(msgspec.Struct):
     """What became of an operation.
 
     Attributes:

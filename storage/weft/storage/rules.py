@@ -21,6 +21,10 @@ from typing import Any, Final
 import msgspec
 
 from weft.storage import operations as op
+from weft.storage import operations_checkpoints as op_graph
+from weft.storage import rules_checkpoints as graphs
+from weft.storage import rules_repair as repairs
+from weft.storage import rules_retention as retention
 from weft.storage import rules_runs as runs
 from weft.storage import rules_threads as threads
 from weft.storage.errors import InvalidArgument, SessionThreadException
@@ -82,7 +86,8 @@ def decide(operation: op.Operation, view: View, seq: int) -> Applied | Refused:
         result = _RULES[type(operation)](context, operation)
     except SessionThreadException as error:
         error.op_id = operation.op_id
-        return Refused(error)
+        # Its frames hold the whole group, and what holds the error: a circle.
+        return Refused(error.with_traceback(None))
     return Applied(context.draft, context.events, result)
 
 
@@ -100,6 +105,8 @@ def reads(operation: op.Operation) -> list[Key]:
             session_ids = []  # the thread's record tells its owner
         case op.TrackInteraction():
             thread_ids = []  # named, not looked up
+        case op.Repair():
+            session_ids = []  # some repairs look at it, most do not
     keys = [session_key(session_id) for session_id in session_ids]
     keys += [thread_key(thread_id) for thread_id in thread_ids]
     match operation:
@@ -197,7 +204,13 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op.AppendState: runs.append_state,
     op.FinishRun: runs.finish_run,
     op.TrackInteraction: _track,
+    op.Expire: retention.expire,
+    op.Repair: repairs.repair,
     op.Batch: _batch,
+    op_graph.PutCheckpoint: graphs.put_checkpoint,
+    op_graph.PutWrites: graphs.put_writes,
+    op_graph.DeleteCheckpoints: graphs.delete_checkpoints,
+    op_graph.CopyCheckpoints: graphs.copy_checkpoints,
 }
 
 RESULTS: Final[dict[str, Any]] = {
@@ -213,6 +226,12 @@ RESULTS: Final[dict[str, Any]] = {
     "AppendState": StateRef,
     "FinishRun": RunRef,
     "TrackInteraction": Interaction,
+    "Expire": retention.Forgotten,
+    "Repair": list[str],
     "Batch": list[Any],
+    "PutCheckpoint": str,
+    "PutWrites": int,
+    "DeleteCheckpoints": int,
+    "CopyCheckpoints": int,
 }
 """The type of each kind of operation's answer, to decode a stored one."""

@@ -25,7 +25,14 @@ from weft.storage.rules_context import (
     thread_of,
 )
 
-__all__ = ["append_state", "finish_run", "resume_run", "start_run"]
+__all__ = [
+    "append",
+    "append_state",
+    "check_fence",
+    "finish_run",
+    "resume_run",
+    "start_run",
+]
 
 
 def start_run(context: Context, operation: op.StartRun) -> Run:
@@ -79,7 +86,7 @@ def append_state(context: Context, operation: op.AppendState) -> StateRef:
     if operation.run_id is None:
         refuse_busy(thread)
     else:
-        _check_fence(thread, operation.run_id, operation.attempt)
+        check_fence(thread, operation.run_id, operation.attempt)
     if operation.rev is not None and operation.rev != thread.rev:
         raise StaleRevision(
             f"Thread {thread.thread_id!r} is at revision {thread.rev}, "
@@ -88,7 +95,7 @@ def append_state(context: Context, operation: op.AppendState) -> StateRef:
             thread_id=thread.thread_id,
             details={"stored_rev": thread.rev, "given_rev": operation.rev},
         )
-    ref = _append(
+    ref = append(
         context,
         thread,
         operation.state_id,
@@ -103,7 +110,7 @@ def append_state(context: Context, operation: op.AppendState) -> StateRef:
 def finish_run(context: Context, operation: op.FinishRun) -> RunRef:
     """End a run, with its last state if it has one; the thread is usable again."""
     thread, run = _live_run(context, operation.thread_id, operation.run_id)
-    _check_fence(thread, operation.run_id, operation.attempt)
+    check_fence(thread, operation.run_id, operation.attempt)
     if operation.status in {"pending", "running"}:
         raise InvalidArgument(f"{operation.status!r} is no end of a run.")
     error = operation.error
@@ -119,7 +126,7 @@ def finish_run(context: Context, operation: op.FinishRun) -> RunRef:
     context.draft.put(live_run_key(run.run_id), None)
     state = None
     if operation.state_id is not None:
-        state = _append(
+        state = append(
             context, thread, operation.state_id, run.run_id, operation.values, EMPTY
         )
     status = _THREAD_STATUS.get(operation.status, "error")
@@ -166,7 +173,12 @@ def _live_run(context: Context, thread_id: str, run_id: str) -> tuple[Thread, Ru
     return thread, run
 
 
-def _check_fence(thread: Thread, run_id: str, attempt: int) -> None:
+def check_fence(thread: Thread, run_id: str, attempt: int) -> None:
+    """Refuse the write of a run, or of an attempt, that is not the one in progress.
+
+    Raises:
+        StaleRevision: it is not.
+    """
     if thread.run_id != run_id or thread.run_attempt != attempt:
         raise _stale_run(thread, run_id)
 
@@ -181,7 +193,7 @@ def _stale_run(thread: Thread, run_id: str) -> StaleRevision:
     )
 
 
-def _append(
+def append(
     context: Context,
     thread: Thread,
     state_id: str,
@@ -189,6 +201,7 @@ def _append(
     values: Raw,
     metadata: Raw,
 ) -> StateRef:
+    """Append a state to a thread whose fence has been checked."""
     head: StateRef | None = context.draft.get(head_key(thread.thread_id))
     state = State(
         state_id=state_id,

@@ -31,9 +31,12 @@ from weft.storage.rules_context import (
 )
 
 __all__ = [
+    "associate",
     "close_session",
     "create_session",
     "create_threads",
+    "dissociate",
+    "remove_thread",
     "remove_threads",
     "rename_thread",
     "transfer_threads",
@@ -91,7 +94,7 @@ def close_session(context: Context, operation: op.CloseSession) -> Session:
         thread = live_thread(context, thread_id, session.session_id)
         refuse_busy(thread)
         if target is None:
-            _remove(context, thread)
+            remove_thread(context, thread)
         else:
             _move(context, thread, target, thread.thread_name)
     return context.put_session(session, status="closed", rev=session.rev + 1)
@@ -115,7 +118,7 @@ def remove_threads(context: Context, operation: op.RemoveThreads) -> list[str]:
             thread = thread_of(context, operation.session_id, name_or_id)
         if not operation.even_busy:
             refuse_busy(thread)
-        _remove(context, thread)
+        remove_thread(context, thread)
         removed.append(thread.thread_id)
     return removed
 
@@ -185,18 +188,19 @@ def _create(context: Context, session: Session, new: op.NewThread) -> Thread:
     _take_name(context, thread)
     context.draft.put(thread_key(thread.thread_id), thread)
     # A thread that never lived has no row; looking would cost a read per create.
-    _associate(context, thread, known=before is not None)
+    associate(context, thread, known=before is not None)
     context.tell(session.session_id, "adopted", thread)
     return thread
 
 
-def _remove(context: Context, thread: Thread) -> None:
+def remove_thread(context: Context, thread: Thread) -> None:
+    """Remove a thread with its states and runs; a tombstone keeps its rev."""
     draft = context.draft
     draft.erase(thread.thread_id)
     stone = Tombstone(thread.thread_id, thread.rev, context.at_us, context.seq)
     draft.put(thread_key(thread.thread_id), stone)
     draft.put(name_key(thread.session_id, thread.thread_name), None)
-    _dissociate(context, thread)
+    dissociate(context, thread)
     context.tell(thread.session_id, "released", thread)
 
 
@@ -207,8 +211,8 @@ def _move(context: Context, thread: Thread, target: Session, name: str) -> Threa
     _take_name(context, moved)
     moved = context.put_thread(moved)
     context.draft.put(name_key(thread.session_id, thread.thread_name), None)
-    _dissociate(context, thread)
-    _associate(context, moved)
+    dissociate(context, thread)
+    associate(context, moved)
     context.tell(thread.session_id, "released", thread, target.session_id)
     context.tell(target.session_id, "adopted", moved, thread.session_id)
     return moved
@@ -248,7 +252,7 @@ def _take_name(context: Context, thread: Thread) -> None:
     context.draft.put(key, thread.thread_id)
 
 
-def _associate(context: Context, thread: Thread, *, known: bool = True) -> None:
+def associate(context: Context, thread: Thread, *, known: bool = True) -> None:
     """Make the thread's row with its session active: a new one, or its first again."""
     key = association_key(thread.thread_id, thread.session_id)
     row: Association | None = context.draft.get(key) if known else None
@@ -281,7 +285,8 @@ def _associate(context: Context, thread: Thread, *, known: bool = True) -> None:
     context.draft.put(key, row)
 
 
-def _dissociate(context: Context, thread: Thread) -> None:
+def dissociate(context: Context, thread: Thread) -> None:
+    """Make the thread's row with its session inactive, a thing of the past."""
     key = association_key(thread.thread_id, thread.session_id)
     row: Association | None = context.draft.get(key)
     if row is not None:

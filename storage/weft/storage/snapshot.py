@@ -25,6 +25,7 @@ from weft.storage.keys import (
     state_key,
     thread_key,
 )
+from weft.storage.keys_checkpoints import entry_key
 from weft.storage.records import (
     Association,
     Counters,
@@ -62,6 +63,29 @@ class Snapshot:
         data = self._transaction.get(tree, raw)
         return None if data is None else decode(tree, raw, data)
 
+    def graph_entries(self, thread_id: str) -> Iterator[tuple[Key, Any]]:
+        """Yield what graphs left in a thread, in the order of the keys."""
+        for raw, value in self._scan("C", pack_id(thread_id)):
+            yield entry_key(thread_id, raw), value
+
+    def scan(
+        self,
+        tree: str,
+        prefix: bytes,
+        *,
+        start: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[bytes, Any]]:
+        """Yield the keys and records of a tree, in order.
+
+        Args:
+            tree: the tree's name.
+            prefix: what the keys begin with.
+            start: where to begin, inclusive; with ``reverse`` the upper end, exclusive.
+            reverse: last first.
+        """
+        return self._scan(tree, prefix, start=start, reverse=reverse)
+
     def _scan(
         self,
         tree: str,
@@ -75,14 +99,17 @@ class Snapshot:
         ):
             yield key, decode(tree, key, data)
 
-    def entries(self, tree: str, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def entries(
+        self, tree: str, prefix: bytes = b"", start: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values of a tree as they lie there, unchecked.
 
         Args:
             tree: the tree's name.
             prefix: what the keys begin with.
+            start: where to begin, inclusive.
         """
-        return self._transaction.scan(tree, prefix)
+        return self._transaction.scan(tree, prefix, start=start)
 
     @property
     def seq(self) -> int:
@@ -98,6 +125,16 @@ class Snapshot:
                 int.from_bytes(key[_SEQ_SIZE_BYTES:], "big"),
             )
         return 0, 0
+
+    def raw(self, tree: str, key: bytes) -> bytes | None:
+        """Return what lies under a key, unchecked; None where there is nothing."""
+        return self._transaction.get(tree, key)
+
+    def place_before(self, place: bytes) -> bytes | None:
+        """Return the last place taken in the log before another one."""
+        for key, _ in self._transaction.scan("L", start=place, reverse=True):
+            return key
+        return None
 
     @property
     def counters(self) -> Counters:

@@ -15,7 +15,7 @@ Not here: gathering groups and telling sessions (:mod:`weft.storage.writer`).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -26,13 +26,17 @@ from weft.storage.engine import (
     EngineStatistics,
     WriteTransaction,
 )
-from weft.storage.errors import StoreFormatError, StoreReadOnly
+from weft.storage.errors import (
+    SessionThreadException,
+    StoreFormatError,
+    StoreReadOnly,
+)
 from weft.storage.frontier import Frontier
 from weft.storage.group import RECENT_RECORDS_MAX, Group
 from weft.storage.keys import Key, log_place, operation_key, place
 from weft.storage.memory import MemoryEngine
 from weft.storage.operation_log import OperationLog
-from weft.storage.operations import Operation
+from weft.storage.operations import Operation, Repair
 from weft.storage.outcome import Outcome
 from weft.storage.records import Counters, OperationRecord
 from weft.storage.rules import Applied, decide
@@ -42,6 +46,10 @@ __all__ = ["FORMAT", "MemoryStore", "Outcome", "Store", "TreeStore", "clock_us"]
 
 FORMAT: Final = 1
 """The number of the layout on disk. A store of a higher one is refused."""
+
+IN_DOUBT: Final = (
+    "Whether it took effect is not known yet: repeat it under its op_id to learn it."
+)
 
 _T = TypeVar("_T")
 _FORMAT_KEY: Final = b"format"
@@ -98,6 +106,7 @@ class TreeStore:
         self._clock = clock
         self._check_format()
         self._recent: dict[Key, Any] = {}
+        self._doubt: _Doubt | None = None
         self._reload()
 
     def _reload(self) -> None:
@@ -113,8 +122,7 @@ class TreeStore:
         with self._engine.read() as transaction:
             data = transaction.get("M", _FORMAT_KEY)
         if data is None:
-            item = (_FORMAT_KEY, codec.encode(_FORMAT_KEY, FORMAT))
-            self._write(lambda writing: writing.put_many("M", [item]))
+            self._write(_put_format)
             return
         found = codec.decode("M", _FORMAT_KEY, data)
         if found > FORMAT:
@@ -137,41 +145,91 @@ class TreeStore:
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply a group in one durable transaction.
 
+        A flush that fails late may have taken effect all the same. The group before
+        is then in doubt until the store can be read and written again; an empty group
+        asks for just that.
+
         Args:
             operations: complete, in the order they are to take.
 
         Returns:
-            one outcome for each, in the same order.
+            one outcome for each, in the same order; for an empty group those of a
+            group that failed and turned out to have taken effect.
 
         Raises:
-            StoreReadOnly: the disk did not take the group; nothing was changed.
+            StoreReadOnly: the disk did not take the group. Nothing was changed, unless
+                its details say ``in_doubt``.
+            StoreUnavailable: a group is in doubt, and the store cannot be read yet.
         """
+        if self._doubt is not None or not operations:
+            late = self._settle()
+            if not operations:
+                if not late:
+                    self._confirm()
+                return late
         while True:
             if self._unsure:
                 self._reload()
-            recent, self._recent = self._recent, {}
-            if len(recent) > RECENT_RECORDS_MAX:
-                recent.clear()
             try:
-                with self._engine.write() as transaction:
-                    group = Group(transaction, self._counters, recent, self._threads)
-                    log = OperationLog(
-                        transaction, self._end, self._clock(), self._operations
-                    )
-                    outcomes = [_apply(one, group, log) for one in operations]
-                    group.flush()
-                    log.flush()
+                return self._try(operations)
             except EngineFull:
                 self._engine.grow()
-            except StoreReadOnly:
-                # A flush that failed late may have taken effect all the same.
-                self._unsure = True
+
+    def _try(self, operations: Sequence[Operation]) -> list[Outcome]:
+        end, now_us = self._end, self._clock()
+        recent, self._recent = self._recent, {}
+        if len(recent) > RECENT_RECORDS_MAX:
+            recent.clear()
+        outcomes: list[Outcome] = []
+        try:
+            with self._engine.write() as transaction:
+                group = Group(transaction, self._counters, recent, self._threads)
+                log = OperationLog(transaction, end, now_us, self._operations)
+                outcomes += [_apply(one, group, log) for one in operations]
+                group.flush()
+                log.flush()
+        except StoreReadOnly as error:
+            self._unsure = True
+            if not outcomes:
                 raise
-            else:
-                self._end = log.end
-                self._counters = group.counters
-                self._recent = recent
-                return outcomes
+            self._doubt = _Doubt(end, outcomes)
+            return self._resolve(error)
+        self._end = log.end
+        self._counters = group.counters
+        self._recent = recent
+        return outcomes
+
+    def _resolve(self, failure: StoreReadOnly) -> list[Outcome]:
+        """Return the outcomes of a group whose flush failed, if it took effect."""
+        try:
+            outcomes = self._settle()
+        except SessionThreadException as error:
+            failure.details["in_doubt"] = True
+            failure.message += f" {IN_DOUBT}"
+            raise failure from error
+        if not outcomes:
+            raise failure
+        return outcomes
+
+    def _settle(self) -> list[Outcome]:
+        """Learn from the store what became of the group in doubt.
+
+        Returns:
+            its outcomes if it took effect; they are durable now.
+        """
+        doubt = self._doubt
+        if doubt is None:
+            return []
+        self._reload()
+        took_effect = self._end != doubt.end_before
+        if took_effect:
+            self._confirm()
+        self._doubt = None
+        return doubt.outcomes if took_effect else []
+
+    def _confirm(self) -> None:
+        """Make what the store shows durable: a flush of its own, behind it."""
+        self._write(_put_format)
 
     def expire_operations(self, before_us: int, limit: int = 10_000) -> int:
         """Forget log entries, and with them the answers to repeated operations.
@@ -201,6 +259,34 @@ class TreeStore:
             transaction.delete(*place(operation_key(record.op_id)))
         return len(old)
 
+    def amend(self, change: Callable[[Group, OperationLog], _T]) -> _T:
+        """Have something put in that is no operation's doing, such as an import.
+
+        Args:
+            change: drafts on the group, and enters in the log if it is to; it may be
+                called again after the engine has grown.
+
+        Returns:
+            what it returned, durable.
+
+        Raises:
+            StoreReadOnly: the disk did not take it; ``apply`` knows what became of it.
+        """
+
+        def write(transaction: WriteTransaction) -> _T:
+            group = Group(transaction, self._counters, {}, self._threads)
+            log = OperationLog(transaction, self._end, self._clock(), self._operations)
+            result = change(group, log)
+            group.flush()
+            log.flush()
+            return result
+
+        self._recent = {}
+        try:
+            return self._write(write)
+        finally:
+            self._reload()
+
     def _write(self, change: Callable[[WriteTransaction], _T]) -> _T:
         """Make a change in a transaction of its own, growing the engine if it must."""
         while True:
@@ -220,6 +306,23 @@ class TreeStore:
         self._engine.close()
 
 
+class _Doubt(NamedTuple):
+    """A group whose flush failed after everything was decided.
+
+    Attributes:
+        end_before: of the log, if the group took no effect.
+        outcomes: what its senders are to be told if it did.
+    """
+
+    end_before: tuple[int, int]
+    outcomes: list[Outcome]
+
+
+def _put_format(transaction: WriteTransaction) -> None:
+    item = (_FORMAT_KEY, codec.encode(_FORMAT_KEY, FORMAT))
+    transaction.put_many("M", [item])
+
+
 class MemoryStore(TreeStore):
     """The store in memory: same rules, same answers, gone with the process."""
 
@@ -232,6 +335,8 @@ def _apply(operation: Operation, group: Group, log: OperationLog) -> Outcome:
     known = log.first_answer(operation)
     if known is not None:
         return known
+    if type(operation) is Repair:
+        group.forget()  # what it mends is what lies in the trees
     decision = decide(operation, group, log.end[0] + 1)
     if isinstance(decision, Applied):
         group.absorb(decision.draft)

@@ -30,6 +30,9 @@ class View(Protocol):
     def names(self, session_id: str) -> Iterable[tuple[str, str]]:
         """Return name and id of a session's live threads, ordered by name."""
 
+    def graph_entries(self, thread_id: str) -> Iterable[tuple[Key, Any]]:
+        """Return what graphs left in a thread, in the order of the keys."""
+
 
 class Draft:
     """Changes on top of a view, not yet made.
@@ -37,14 +40,16 @@ class Draft:
     Attributes:
         writes: the new values; None deletes.
         erased: threads whose states and runs go, before ``writes`` are made.
+        trimmed: states go that may be written anew by the next operation.
     """
 
-    __slots__ = ("_base", "_with_work", "erased", "writes")
+    __slots__ = ("_base", "_with_work", "erased", "trimmed", "writes")
 
     def __init__(self, base: View) -> None:
         self._base = base
         self.writes: dict[Key, Any] = {}
         self.erased: list[str] = []
+        self.trimmed = False
         self._with_work: set[str] = set()
 
     def get(self, key: Key) -> Any:
@@ -67,6 +72,16 @@ class Draft:
         }
         names = dict(self._base.names(session_id)) | drafted
         return ((name, names[name]) for name in sorted(names) if names[name])
+
+    def graph_entries(self, thread_id: str) -> Iterator[tuple[Key, Any]]:
+        """Return what graphs left in a thread, as it will be."""
+        drafted = {
+            key: value
+            for key, value in self.writes.items()
+            if key[1] == thread_id and key[-2] == "C"
+        }
+        entries = dict(self._base.graph_entries(thread_id)) | drafted
+        return ((key, value) for key, value in entries.items() if value is not None)
 
     def erase(self, thread_id: str) -> None:
         """Drop a thread's states and runs, drafted ones as well."""

@@ -16,30 +16,33 @@ Guarantees:
     * ``publish`` is called after the group's flush, never before, in ``seq`` order;
     * every submission is answered: outcome, named error, or deadline;
     * a failed group changes nothing and the next one is tried: when the disk has room
-      again, writing resumes by itself.
+      again, writing resumes by itself, and that it can is seen without a next one;
+    * a group whose failed flush turns out to have taken effect is published then, so
+      that no view misses it; its callers were told that it was in doubt.
 """
 
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from select import POLLIN, poll
 from threading import Thread
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from weft.storage.bell import Bell
 from weft.storage.errors import (
     DeadlineExceeded,
     Overloaded,
     SessionThreadException,
     StoreClosed,
     StoreReadOnly,
+    StoreUnavailable,
 )
-from weft.storage.operations import Operation
 from weft.storage.statistics import Histogram, HistogramSnapshot
 from weft.storage.store import Outcome, Store
+from weft.storage.submission import Publish, Submission, telling
+from weft.storage.writers import enroll
 
 __all__ = ["Publish", "Submission", "Writer", "WriterStatistics"]
 
@@ -66,25 +69,9 @@ GATHER_PAUSES: Final = 2
 """So many looks without an arrival mean that nobody else is coming. After one, callers
 that still waited for the GIL were left behind: groups of 44 instead of 51."""
 
-
-class Submission(msgspec.Struct, gc=False):
-    """An operation on its way, and what its sender needs when it comes back.
-
-    Attributes:
-        operation: complete, with ids and time.
-        sender: handed back untouched in ``publish``.
-        deadline_ns: on the ``time.monotonic_ns`` clock; 0 for none.
-        submitted_ns: on the ``time.perf_counter_ns`` clock.
-    """
-
-    operation: Operation
-    sender: Any = None
-    deadline_ns: int = 0
-    submitted_ns: int = 0
-
-
-Publish = Callable[[Sequence[tuple[Submission, Outcome]]], None]
-"""Told of a group, after its flush, on the writer's OS thread; must not block."""
+PROBE_INTERVAL_S: Final = 1.0
+"""How often a store that could not write is tried while nobody submits: a health check
+that keeps callers away would otherwise keep it read-only for ever."""
 
 
 class WriterStatistics(msgspec.Struct, frozen=True):
@@ -125,10 +112,10 @@ class Writer:
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._store = store
-        self._publish = publish
+        self._publish = telling(publish)
         self._monotonic_ns = monotonic_ns
         self._queue: deque[Submission] = deque()
-        self._awake: _Bell  # from start() on: one without its OS thread opens no pipe
+        self._awake: Bell  # from start() on: one without its OS thread opens no pipe
         self._sleeping = False
         self._closing = False
         self._stopped = False
@@ -139,12 +126,14 @@ class Writer:
         self._commit = Histogram()
         self._groups = Histogram()
         self._read_only = False
+        self._in_doubt = False
         self._os_thread = Thread(target=self._run, name="weft-writer", daemon=True)
 
     def start(self) -> None:
         """Start the OS thread."""
-        self._awake = _Bell()
+        self._awake = Bell()
         self._os_thread.start()
+        enroll(self._store, self)
 
     def submit(self, submission: Submission) -> None:
         """Queue an operation; from any OS thread, never blocks.
@@ -257,7 +246,9 @@ class Writer:
         self._sleeping = True
         # A submission between the check and the flag has not rung.
         if not self._queue and not self._closing:
-            self._awake.wait()
+            rang = self._awake.wait(PROBE_INTERVAL_S if self._read_only else None)
+            if not rang:
+                self._probe()
         self._sleeping = False
         # Who was answered just before is on the way back; who stayed away longer than
         # gathering may take is not coming.
@@ -285,8 +276,10 @@ class Writer:
         if not live:
             return
         try:
+            if self._in_doubt:
+                self._settle()
             outcomes = self._store.apply([item.operation for item in live])
-        except (StoreReadOnly, StoreClosed, OSError) as error:
+        except (StoreReadOnly, StoreUnavailable, StoreClosed, OSError) as error:
             self._fail(live, error)
             return
         except Exception as error:  # noqa: BLE001 - every waiter is told, whatever broke
@@ -301,6 +294,29 @@ class Writer:
         pairs = list(zip(live, outcomes, strict=True))
         self._count(pairs)
         self._tell(pairs)
+
+    def _probe(self) -> None:
+        """See whether the store can be written again."""
+        try:
+            self._settle()
+        except (SessionThreadException, OSError) as error:
+            logger.debug("the store still cannot write: %s", error)
+        else:
+            self._read_only = False
+            logger.warning("the store can write again", extra={"action": "commit"})
+
+    def _settle(self) -> None:
+        """Learn what became of a group in doubt, and let everybody know it.
+
+        Raises:
+            StoreReadOnly: the store cannot write yet.
+            StoreUnavailable: nor read.
+        """
+        late = self._store.apply(())
+        self._in_doubt = False
+        if late:
+            logger.warning("a group of %d operations took effect late", len(late))
+            self._tell([(Submission(one.operation), one) for one in late])
 
     def _isolate(self, group: list[Submission], error: Exception) -> None:
         """Find the operation that breaks the store; its neighbours are not to blame."""
@@ -335,6 +351,8 @@ class Writer:
 
     def _fail(self, group: list[Submission], cause: Exception) -> None:
         self._read_only = True
+        doubtful = isinstance(cause, StoreReadOnly) and cause.details.get("in_doubt")
+        self._in_doubt = self._in_doubt or bool(doubtful)
         self._answered = 0
         logger.error(
             "a group of %d operations could not be written: %s",
@@ -347,7 +365,9 @@ class Writer:
         def error(item: Submission) -> SessionThreadException:
             kind = type(cause) if isinstance(cause, StoreClosed) else StoreReadOnly
             sentence = getattr(cause, "message", None) or str(cause)
-            return kind(sentence, op_id=item.operation.op_id, cause=cause)
+            details = dict(getattr(cause, "details", ()))
+            op_id = item.operation.op_id
+            return kind(sentence, op_id=op_id, cause=cause, details=details)
 
         self._answer(group, "failed", error)
 
@@ -378,26 +398,3 @@ class Writer:
             if histogram is None:
                 histogram = durations[kind] = Histogram()
             histogram.observe(now_ns - item.submitted_ns)
-
-
-class _Bell:
-    """Wakes the writer: a pipe, since a lock is woken twice under the GIL."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._poll = poll()
-        self._poll.register(self._read, POLLIN)
-
-    def ring(self) -> None:
-        try:
-            os.write(self._write, b"\0")
-        except BlockingIOError:
-            return  # the pipe is full of rings: the writer will wake
-
-    def wait(self) -> None:
-        self._poll.poll()
-        os.read(self._read, 4096)
-
-    def __del__(self) -> None:
-        os.close(self._read)
-        os.close(self._write)

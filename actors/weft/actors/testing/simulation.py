@@ -30,6 +30,7 @@ from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.messages import Command, Passivate, RunCommand
 from weft.actors.reception import op_id_of
+from weft.actors.retention import Forget
 from weft.actors.scheduler import running_turns
 from weft.actors.testing.client import Client, Script
 from weft.actors.testing.clock import SimClock
@@ -155,6 +156,10 @@ class Simulation:
     def cancel(self, run_id: str) -> Future[bool]:
         """Ask a run to stop."""
         return self.process.reception.cancel(run_id)
+
+    def retain(self, request: Forget) -> Future[dict[str, int]]:  # noqa: ARG002
+        """Forget nothing: a simulation has no time to."""
+        return Future.failed(InvalidArgument("A simulation has no retention."))
 
     def check(self, session_id: str | None = None) -> CheckReport:
         """Compare all stored copies of who owns what."""

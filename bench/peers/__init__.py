@@ -1,0 +1,1 @@
+"""Other systems, doing the same work; each in a module of its own."""

@@ -1,0 +1,147 @@
+"""``weft import``: an export, or another product's threads, into a data directory.
+
+Guarantees:
+    * every row that did not go in is told on stderr with its line and the reason;
+    * the exit code is 0 when all rows are in, 65 when some are not;
+    * a dry run changes nothing, and tells what would be;
+    * stopped by a signal, it has what it said: ``--resume`` goes on from there.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Literal
+
+import msgspec
+
+from weft.daemon.printing import print_json, print_lines
+from weft.daemon.progress import progress
+from weft.daemon.stop import Stop, stop_signals
+from weft.storage import LmdbStore, MemoryStore
+from weft.storage.import_jsonl import Importer
+from weft.storage.import_langgraph import check_database, import_langgraph
+from weft.storage.import_report import BadLine, ImportReport
+from weft.storage.lmdb_reader import LmdbReader
+
+__all__ = ["Options", "import_file"]
+
+Source = Literal["jsonl", "langgraph-sqlite"]
+
+IMPORT_SESSION: Final = "imported"
+"""Who owns the threads of another product unless it is said."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to import.
+
+    Attributes:
+        source: what the file is.
+        session: who is to own the threads of another product.
+        dry_run: change nothing.
+        resume: go on where an earlier import of this file stood.
+        as_json: print the report as JSON.
+        quiet: show no progress.
+    """
+
+    source: Source = "jsonl"
+    session: str | None = None
+    dry_run: bool = False
+    resume: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def import_file(file: Path, data: Path, options: Options) -> int:
+    """Import a file into a data directory.
+
+    Args:
+        file: what to import.
+        data: the data directory; created if it is missing.
+        options: how.
+
+    Returns:
+        the exit code.
+
+    Raises:
+        NotImportable: the file is not what it is said to be; nothing was touched.
+        StoreLocked: somebody has the data directory open.
+        OSError: a file cannot be read or written.
+        Stopped: a signal said to stop.
+    """
+    stop = Stop()
+    with stop_signals(stop), progress("import", quiet=options.quiet) as show:
+
+        def told(done: int, total: int) -> None:
+            stop.check()
+            show(done, total)
+
+        if options.source == "jsonl":
+            report = _lines(file, data, options, told)
+        else:
+            report = _langgraph(file, data, options, told)
+    _print(file, report, options)
+    return os.EX_DATAERR if report.bad else 0
+
+
+def _lines(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+    with ExitStack() as stack:
+        source = stack.enter_context(file.open("rb"))
+        Importer.check(source)  # before the data directory is touched
+        below = None
+        if options.dry_run:
+            scratch = stack.enter_context(TemporaryDirectory(prefix="weft-import-"))
+            store = stack.enter_context(closing(LmdbStore(scratch, sync=False)))
+            reader = stack.enter_context(_shown(data))
+            below = stack.enter_context(reader.read())
+        else:
+            store = stack.enter_context(closing(LmdbStore(data)))
+        importer = Importer(store, _tell, told, below)
+        return importer.run(source, resume=options.resume)
+
+
+def _langgraph(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+    session = options.session or IMPORT_SESSION
+    check_database(file)  # before the data directory is touched
+    opened: Any = _shown(data) if options.dry_run else closing(LmdbStore(data))
+    with opened as store:
+        return import_langgraph(
+            file, store, session, _tell, told, dry_run=options.dry_run
+        )
+
+
+@contextmanager
+def _shown(data: Path) -> Iterator[LmdbReader | MemoryStore]:
+    """Open what is in a data directory for reading; nothing if it is not there."""
+    if not (data / "store").exists():
+        yield MemoryStore()
+        return
+    with closing(LmdbReader.of(data)) as reader:
+        yield reader
+
+
+def _tell(bad: BadLine) -> None:
+    sys.stderr.write(f"weft: line {bad.line}: {bad.why}\n")
+
+
+def _print(file: Path, report: ImportReport, options: Options) -> None:
+    if options.as_json:
+        print_json(report)
+        return
+    would = "would be " if options.dry_run else ""
+    total = sum(report.imported.values())
+    rows: list[tuple[str, object]] = [
+        ("file", file),
+        (f"{would}imported", f"{total:,}"),
+    ]
+    rows += [(f"  {kind}", f"{count:,}") for kind, count in report.imported.items()]
+    rows += [("unchanged", f"{report.unchanged:,}")]
+    if report.skipped:
+        rows.append(("skipped", f"{report.skipped:,} log entries of another store"))
+    if report.resumed_at > 1:
+        rows.append(("resumed at", f"line {report.resumed_at:,}"))
+    rows += [("kept as is", f"{count:,} {kind}") for kind, count in report.kept.items()]
+    rows.append(("broken", f"{report.bad:,}"))
+    print_lines(rows)

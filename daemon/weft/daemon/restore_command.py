@@ -1,0 +1,29 @@
+"""``weft restore``: a new data directory from a backup, checked before it is there."""
+
+from pathlib import Path
+
+from weft.daemon.backup_command import print_manifest
+from weft.daemon.progress import progress
+from weft.storage import restore as restore_backup
+
+__all__ = ["restore"]
+
+
+def restore(backup: Path, data: Path, *, as_json: bool, quiet: bool) -> None:
+    """Restore a backup and print its manifest.
+
+    Args:
+        backup: the backup's directory.
+        data: the data directory; must not exist.
+        as_json: print JSON and not lines.
+        quiet: show no progress.
+
+    Raises:
+        FileExistsError: there is something already.
+        StoreCorrupt: it is not a whole backup; nothing was made.
+        StoreFormatError: a newer version made it.
+        OSError: it cannot be read or written; nothing was made.
+    """
+    with progress("restore, per mille", quiet=quiet) as show:
+        manifest = restore_backup(backup, data, show)
+    print_manifest("restored", data, manifest, as_json=as_json)

@@ -1,0 +1,142 @@
+"""Where a saver's operations are handed in: to the writer that its store has.
+
+Guarantees:
+    * a store that a runtime writes is written by the runtime's writer only, so every
+      session hears of it; a store nobody writes gets a writer of its own;
+    * every wait has a deadline; an answer means fsynced.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, Final, Self
+
+import pykka
+
+from weft.actors.future import Future
+from weft.storage import (
+    DeadlineExceeded,
+    LmdbStore,
+    Operation,
+    Outcome,
+    SessionThreadException,
+    Store,
+    StoreClosed,
+    Submission,
+    Writer,
+    new_id,
+)
+from weft.storage.store import clock_us
+from weft.storage.writers import dismiss, writer_of
+
+__all__ = ["Desk"]
+
+ANSWER_GRACE_S: Final = 1.0
+"""How much longer than its deadline an operation's answer is waited for: the writer
+looks at deadlines when it takes a group, and says so itself."""
+
+
+class Desk:
+    """Hands operations in and waits for what becomes of them.
+
+    Args:
+        store: an open store.
+        timeout_s: how long an operation may take, in seconds.
+        owned: close the store at the end.
+    """
+
+    def __init__(self, store: Store, timeout_s: float, *, owned: bool = False) -> None:
+        self.store = store
+        self._timeout_s = timeout_s
+        self._owned = owned
+        self._own_writer: Writer | None = None
+        self._closed = False
+        self._starting = Lock()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], timeout_s: float) -> Self:
+        """Open or create the store in a directory; it is closed with the desk."""
+        return cls(LmdbStore(path), timeout_s, owned=True)
+
+    def apply(self, operation: Any) -> Any:
+        """Return the answer to an operation once it is durable.
+
+        Raises:
+            SessionThreadException: it was refused, or there was no answer in time.
+        """
+        future = self._submit(operation)
+        try:
+            return future.get(timeout=self._timeout_s + ANSWER_GRACE_S)
+        except pykka.Timeout:
+            raise DeadlineExceeded(op_id=future.op_id) from None
+
+    async def aapply(self, operation: Any) -> Any:
+        """Return the answer to an operation, without blocking the event loop.
+
+        Raises:
+            SessionThreadException: as :meth:`apply`.
+        """
+        future = self._submit(operation)
+        try:
+            async with asyncio.timeout(self._timeout_s + ANSWER_GRACE_S):
+                return await future
+        except TimeoutError as error:
+            if isinstance(error, SessionThreadException):
+                raise
+            raise DeadlineExceeded(op_id=future.op_id) from None
+
+    def close(self) -> None:
+        """Give up a writer of its own, and a store of its own. Twice is no error."""
+        self._closed = True
+        with self._starting:
+            writer, self._own_writer = self._own_writer, None
+        if writer is not None:
+            writer.close()
+            dismiss(self.store, writer)
+        if self._owned:
+            self.store.close()
+
+    def _submit(self, operation: Operation) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.op_id = operation.op_id
+
+        def tell(outcome: Outcome) -> None:
+            if outcome.error is None:
+                future.try_set(outcome.result)
+            else:
+                future.try_fail(outcome.error)
+
+        deadline_ns = time.monotonic_ns() + int(self._timeout_s * 1e9)
+        submission = Submission(operation, None, deadline_ns, told=tell)
+        writer = self._writer()
+        try:
+            writer.submit(submission)
+        except StoreClosed:
+            successor = self._writer()
+            if successor is writer:
+                raise
+            successor.submit(submission)  # a runtime has taken the store over
+        return future
+
+    def _writer(self) -> Writer:
+        if self._closed:
+            raise StoreClosed
+        writer = writer_of(self.store)
+        if writer is not None:
+            return writer
+        with self._starting:
+            if self._own_writer is None:
+                self._own_writer = Writer(self.store, _tell_nobody)
+                self._own_writer.start()
+            return self._own_writer
+
+
+def stamp() -> dict[str, Any]:
+    """Return the idempotency key and the time of a new operation."""
+    return {"op_id": new_id(), "at_us": clock_us()}
+
+
+def _tell_nobody(_pairs: Sequence[tuple[Submission, Outcome]]) -> None:
+    """Stand for the sessions of a store that has no runtime."""

@@ -1,0 +1,296 @@
+"""A compiled LangGraph graph as a workflow of Weft's.
+
+::
+
+    workflows = {"chat": graph_workflow(graph)}
+    with Runtime.open("./weft-data", workflows=workflows) as runtime:
+        notes = runtime.session("alice").create_thread("notes", workflow="chat").get()
+        notes.run({"input": {"messages": ["hello"]}}).get(timeout=60)
+
+The thread is the graph's thread, its checkpoints lie in the runtime's store. A run's
+config is an *order* (:class:`Order`) if it has ``input``, ``resume`` or another of its
+fields; else it is the graph's input.
+
+Guarantees:
+    * a step of the graph begins after the checkpoint before it is durable;
+    * a run whose process died goes on behind its last checkpoint; tasks of a step that
+      had ended are not repeated;
+    * a write of a run that was superseded, or whose thread was removed, is refused;
+    * a graph that waits for somebody ends its run as ``interrupted``; the next run
+      goes on with ``{"resume": answer}``.
+
+What the graph streams are the run's states; by default the values after each step.
+"""
+
+import asyncio
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, Final, cast
+
+import msgspec
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.pregel import Pregel
+from langgraph.types import Command
+
+from weft.actors.context import ExecutionContext, Stored
+from weft.actors.workflow import Workflow
+from weft.integrations.langgraph_plain import plain
+from weft.integrations.langgraph_run_saver import RunSaver
+from weft.integrations.langgraph_translation import run_config
+from weft.storage import (
+    Checkpoint,
+    CheckpointReader,
+    InvalidArgument,
+    RunInterrupted,
+)
+from weft.storage.ids import check_name
+from weft.storage.operations import encode_value
+
+__all__ = ["Order", "adapt", "graph_workflow"]
+
+_Steps = Generator[Any, None, Any]
+
+
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run of a graph is asked for.
+
+    Attributes:
+        input: for the graph; None goes on where it stands.
+        resume: the answer to an interrupt, or answers by interrupt id.
+        update: to the graph's state, with a resumption or a jump.
+        goto: the node, or nodes, to go on with.
+        checkpoint_id: begin there instead: a fork.
+        stream_mode: what becomes a state, one of LangGraph's modes or several; with
+            any given, a state is ``{"mode", "data"}``, and ``"namespace"`` if asked.
+        subgraphs: stream what graphs within the graph do as well.
+        durability: LangGraph's ``sync``, ``async`` or ``exit``.
+        interrupt_before: nodes to stop before; ``"*"`` for all.
+        interrupt_after: nodes to stop after.
+        recursion_limit: how many steps at the most; LangGraph's default if None.
+        context: the graph's static context.
+        configurable: more for LangGraph's ``configurable``.
+        metadata: for the checkpoints.
+        tags: for tracing.
+    """
+
+    input: Any = None
+    resume: Any = None
+    update: Any = None
+    goto: Any = None
+    checkpoint_id: str | None = None
+    stream_mode: str | list[str] | None = None
+    subgraphs: bool = False
+    durability: str = "sync"
+    interrupt_before: str | list[str] | None = None
+    interrupt_after: str | list[str] | None = None
+    recursion_limit: int | None = None
+    context: Any = None
+    configurable: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    tags: list[str] = []
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Order":
+        """Return the order that a run's config is.
+
+        Raises:
+            InvalidArgument: it is one, with a field that is none or of another type.
+        """
+        if not config.keys() & _FIELDS:
+            return cls(input=dict(config) or None)
+        try:
+            return msgspec.convert(config, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidArgument(
+                f"The config is no order for a graph: {error}.", cause=error
+            ) from error
+
+    @property
+    def graph_input(self) -> Any:
+        """What LangGraph takes as input: data, a command, or None to go on."""
+        if self.resume is None and self.update is None and self.goto is None:
+            return self.input
+        return Command(resume=self.resume, update=self.update, goto=self.goto or ())
+
+    @property
+    def states_are_checkpoints(self) -> bool:
+        """Whether each state is what the checkpoint before it holds."""
+        return self.durability == "sync" and not (self.modes or self.subgraphs)
+
+    @property
+    def modes(self) -> list[str]:
+        """The stream modes asked for; none for the values alone."""
+        mode = self.stream_mode
+        return [mode] if isinstance(mode, str) else list(mode or ())
+
+
+_FIELDS: Final = frozenset(Order.__struct_fields__)
+
+
+def graph_workflow(
+    graph: Any,
+    *,
+    name: str | None = None,
+    version: str = "1",
+    serde: SerializerProtocol | None = None,
+    run_async: bool | None = None,
+) -> Workflow:
+    """Make a compiled graph a workflow.
+
+    Args:
+        graph: compiled; a checkpointer it was compiled with is not used in a run.
+        name: what threads call it by; the graph's own name if omitted.
+        version: told to every run.
+        serde: of the checkpoints; LangGraph's default if omitted.
+        run_async: run it in an event loop; found out if omitted: whether a node has
+            only an ``async def``.
+    """
+    in_loop = _needs_loop(graph) if run_async is None else run_async
+
+    def run(context: ExecutionContext, config: dict[str, Any]) -> _Steps:
+        if context.store is None:
+            raise InvalidArgument("A graph runs as a workflow in a runtime only.")
+        order = Order.of(config)
+        saver = RunSaver(
+            context.store, graph, serde, brings_states=order.states_are_checkpoints
+        )
+        bound = graph.copy({"checkpointer": saver})
+        return _Run(bound, saver, context, order, in_loop).steps()
+
+    return Workflow(check_name(name or graph.name, "workflow name"), version, run)
+
+
+def adapt(given: object) -> Workflow | None:
+    """Return the workflow of a compiled graph, None for anything else."""
+    return graph_workflow(given) if isinstance(given, Pregel) else None
+
+
+class _Run:
+    """One run of a graph on its way."""
+
+    def __init__(
+        self,
+        graph: Any,
+        saver: RunSaver,
+        context: ExecutionContext,
+        order: Order,
+        in_loop: bool,
+    ) -> None:
+        self._graph = graph
+        self._saver = saver
+        self._context = context
+        self._order = order
+        self._in_loop = in_loop
+
+    def steps(self) -> _Steps:
+        """Yield what the graph streams; return its values at the end.
+
+        Raises:
+            RunInterrupted: it waits for somebody, or stops where it was asked to.
+        """
+        config = self._config()
+        last: Any = None
+        for namespace, mode, data in self._stream(config):
+            if mode == "values" and not namespace:
+                last = plain(data)
+            if self._is_wanted(mode, namespace):
+                yield self._state(namespace, mode, data)
+        if self._latest_is_open(config):
+            raise RunInterrupted(
+                "The graph waits; its last state says for what.",
+                thread_id=self._context.thread_id,
+                details={"interrupts": (last or {}).get("__interrupt__", [])},
+            )
+        return last
+
+    def _config(self) -> RunnableConfig:
+        order, config = self._order, run_config(self._context)
+        config["configurable"] = {**order.configurable, **config["configurable"]}
+        config["metadata"] = {**order.metadata, **config["metadata"]}
+        config["tags"] = order.tags
+        if order.recursion_limit is not None:
+            config["recursion_limit"] = order.recursion_limit
+        if order.checkpoint_id is not None and not self._has_begun():
+            config["configurable"]["checkpoint_id"] = order.checkpoint_id
+        return config
+
+    def _latest(self) -> Checkpoint | None:
+        store = self._context.store
+        if store is None:
+            return None
+        with store.read() as snapshot:
+            return CheckpointReader(snapshot).checkpoint(self._context.thread_id)
+
+    def _has_begun(self) -> bool:
+        """Whether an earlier attempt of this very run has come to a checkpoint."""
+        latest = self._latest() if self._context.attempt > 1 else None
+        return latest is not None and latest.run_id == self._context.run_id
+
+    def _stream(self, config: RunnableConfig) -> Iterator[tuple[Any, str, Any]]:
+        order = self._order
+        arguments: dict[str, Any] = {
+            "stream_mode": [*dict.fromkeys([*order.modes, "values"])],
+            "subgraphs": True,
+            "durability": order.durability,
+            "interrupt_before": order.interrupt_before,
+            "interrupt_after": order.interrupt_after,
+            "context": order.context,
+        }
+        given = None if self._has_begun() else order.graph_input
+        if self._in_loop:
+            return _in_a_loop(self._graph.astream(given, config, **arguments))
+        return cast(
+            "Iterator[tuple[Any, str, Any]]",
+            self._graph.stream(given, config, **arguments),
+        )
+
+    def _is_wanted(self, mode: str, namespace: Any) -> bool:
+        if namespace and not self._order.subgraphs:
+            # Tokens of a model within a subgraph are the graph's all the same.
+            return mode in {"messages", "custom"} and mode in self._order.modes
+        return mode in (self._order.modes or ["values"])
+
+    def _state(self, namespace: Any, mode: str, data: Any) -> Any:
+        if not self._order.modes and not self._order.subgraphs:
+            encoded = encode_value(plain(data), "what the graph streams")
+            return Stored(encoded) if self._saver.take(encoded) else plain(data)
+        state = {"mode": mode, "data": plain(data)}
+        if self._order.subgraphs:
+            state["namespace"] = list(namespace)
+        return state
+
+    def _latest_is_open(self, config: RunnableConfig) -> bool:
+        """Whether the graph has not come to its end."""
+        configurable = config["configurable"]
+        here = {"configurable": {"thread_id": configurable["thread_id"]}}
+        return bool(self._graph.get_state(here).next)
+
+
+def _needs_loop(graph: Any) -> bool:
+    """Whether a node, also of a graph within, has only an ``async def``."""
+    for node in graph.nodes.values():
+        bound = node.bound
+        has_only_async = getattr(bound, "func", ...) is None
+        if has_only_async and getattr(bound, "afunc", None) is not None:
+            return True
+    return any(_needs_loop(inner) for _, inner in graph.get_subgraphs())
+
+
+def _in_a_loop(stream: Any) -> Iterator[Any]:
+    """Yield what an async generator yields, run by an event loop of its own.
+
+    The loop stands still between two states, while the one before becomes durable.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        while True:
+            try:
+                item = loop.run_until_complete(anext(stream))
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        loop.run_until_complete(stream.aclose())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

@@ -1,0 +1,203 @@
+"""The first pass over what threads and sessions left: runs, states, talk, the log.
+
+Same rules as :mod:`weft.storage.check_sweep`, whose base this is: sums of what two
+trees hold, no lookup.
+"""
+
+from binascii import hexlify
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from weft.storage.check_raw import (
+    batches,
+    end_of_string,
+    is_sound,
+    pack_text,
+    text_of,
+)
+from weft.storage.check_scan import Counting, follows
+from weft.storage.codec import code_of, decode
+from weft.storage.errors import StoreCorrupt
+from weft.storage.records import (
+    Association,
+    Counters,
+    Interaction,
+    OperationRecord,
+    Run,
+    State,
+    Thread,
+    Tombstone,
+)
+from weft.storage.snapshot import Snapshot
+
+__all__ = ["WorkSweep", "packed_id"]
+
+_OPERATION: Final = code_of(OperationRecord)
+_PLACE: Final = code_of(bytes)
+_UUID_CHARACTERS: Final = 36
+_STEP_SIZE_BYTES, _PLACE_SIZE_BYTES = 8, 16
+
+_Batch = Sequence[tuple[bytes, bytes]]
+
+
+class WorkSweep:
+    """Scans trees in batches and adds up.
+
+    Args:
+        snapshot: the moment.
+        progress: told of each batch.
+        expired_before_us: an inactive association older than this is odd.
+
+    Attributes:
+        recount: what the store holds, counted one by one.
+        seen: entries by kind of record.
+        odd: something is not as expected.
+        sums: of the facts that two trees hold, with opposite signs.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, progress: Counting, expired_before_us: int = 0
+    ) -> None:
+        self.expired_before_us = expired_before_us
+        self.recount = Counters()
+        self.seen: Counter[type] = Counter()
+        self.odd = False
+        self.sums: Counter[str] = Counter()
+        self._snapshot = snapshot
+        self._progress = progress
+
+    def batches(self, tree: str, prefix: bytes = b"") -> Iterator[_Batch]:
+        """Yield the sound batches of a tree; another one is odd."""
+        for batch in batches(self._snapshot, tree, prefix):
+            self._progress.add(len(batch))
+            if is_sound(batch):
+                yield batch
+            else:
+                self.odd = True
+
+    def bump(self, counts: dict[str, int], status: str, by: int = 1) -> None:
+        """Count records of a status; there is no entry for none."""
+        if by:
+            counts[status] = counts.get(status, 0) + by
+
+    def owners(self, tree: str) -> Iterator[bytes]:
+        """Yield each packed id that states or interactions lie under, once, in order.
+
+        Whoever has these ids in the same order can tell whether they know them all.
+        """
+        size = _STEP_SIZE_BYTES if tree == "X" else _PLACE_SIZE_BYTES
+        owner = b""
+        for batch in self.batches(tree):
+            for key, value in batch:
+                if not key.startswith(owner) or len(key) != len(owner) + size:
+                    owner = key[:-size]
+                    yield owner
+                self._owned(key, value, owner)
+
+    def _owned(self, key: bytes, value: bytes, owner: bytes) -> None:
+        record = self.decoded("X", key, value)
+        if isinstance(record, State):
+            right = packed_id(record.thread_id) == owner
+            right &= record.step == int.from_bytes(key[-_STEP_SIZE_BYTES:])
+        elif isinstance(record, Interaction):
+            right = packed_id(record.session_id) == owner
+        else:
+            right = False
+        self.odd |= not right
+        self.seen[type(record)] += 1
+
+    def decoded(self, tree: str, key: bytes, value: bytes) -> Any:
+        """Return the value, None if it is none."""
+        try:
+            return decode(tree, key, value)
+        except StoreCorrupt:
+            return None
+
+    def exhaust(self, owners: Iterator[bytes]) -> None:
+        """Read the rest: somebody in it is unknown, yet all are counted."""
+        for _ in owners:
+            self.odd = True
+
+    def _runs(self) -> None:
+        for batch in self.batches("R", b"\x01"):
+            for key, value in batch:
+                run = self.decoded("R", key, value)
+                if isinstance(run, Run) and packed_id(run.run_id) == key[1:]:
+                    self._run(key[1:], run)
+                else:
+                    self.odd = True
+        for batch in self.batches("R", b"\x00"):
+            for key, value in batch:
+                thread_id = self.decoded("R", key, value)
+                if isinstance(thread_id, str):
+                    self.sums["live"] -= hash((key[1:], packed_id(thread_id)))
+                else:
+                    self.odd = True
+
+    def _run(self, packed: bytes, run: Run) -> None:
+        fact = hash((packed, packed_id(run.thread_id)))
+        self.sums["runs"] += fact
+        if run.finished_at_us is None:
+            self.sums["live"] += fact
+            self.sums["busy"] += fact
+        self.seen[Run] += 1
+        self.bump(self.recount.runs, run.status)
+
+    def _log(self) -> None:
+        """Sweep the log and its index."""
+        entered, last = 0, b""
+        for batch in self.batches("L"):
+            self.odd |= not _is_gapless(last, [key for key, _ in batch])
+            last = batch[-1][0]
+            for key, value in batch:
+                if value[0] != _OPERATION:
+                    self.odd = True
+                elif value[3] == _UUID_CHARACTERS:
+                    entered += hash(value[4:40].replace(b"-", b"") + key)
+                else:
+                    op_id = value[2 : end_of_string(value, 2)]
+                    entered += hash(b"\x02" + text_of(op_id) + b"\0" + key)
+            self.seen[OperationRecord] += len(batch)
+        self.sums["log"] += entered - self._index_of_log()
+        self._count()
+
+    def _index_of_log(self) -> int:
+        indexed = 0
+        for batch in self.batches("O"):
+            for key, value in batch:
+                place = value[3:-4]
+                if value[0] != _PLACE or len(place) != _PLACE_SIZE_BYTES:
+                    self.odd = True
+                elif key[0] == 1:
+                    indexed += hash(hexlify(key[1:]) + place)
+                elif len(key) == _UUID_CHARACTERS + 2:
+                    indexed += hash(key[1:-1].replace(b"-", b"") + place)
+                else:
+                    indexed += hash(key + place)
+        return indexed
+
+    def _count(self) -> None:
+        recount, seen = self.recount, self.seen
+        recount.states, recount.interactions = seen[State], seen[Interaction]
+        recount.associations, recount.tombstones = seen[Association], seen[Tombstone]
+        seen[Thread] = sum(recount.threads.values())
+
+
+def packed_id(value: str) -> bytes:
+    """Return an id as keys hold it, without remembering it."""
+    return pack_text(value.encode())
+
+
+def _is_gapless(last: bytes, keys: Sequence[bytes]) -> bool:
+    """Return whether places of the log, which are in order, are consecutive."""
+    if any(len(key) != _PLACE_SIZE_BYTES for key in keys):
+        return False
+    first_seq = int.from_bytes(keys[0][:8])
+    if int.from_bytes(keys[-1][:8]) - first_seq == len(keys) - 1 and not any(
+        b"".join(keys)[at::_PLACE_SIZE_BYTES].strip(b"\0")
+        for at in range(8, _PLACE_SIZE_BYTES)
+    ):  # one each and no refusal among them: nearly always
+        return not last or follows(last, keys[0])
+    return all(follows(*pair) for pair in pairwise([last, *keys] if last else keys))

@@ -1,0 +1,328 @@
+"""Import of an export: line by line, in small transactions, as often as one likes.
+
+Into a store without a log, a whole export goes as it is: the store becomes the one
+that was exported, its log and numbers included, and goes on from there. Into any other
+store the records go under numbers of that store, one ``ImportRecords`` of its log for
+each transaction, and the log of the export is skipped.
+
+Guarantees:
+    * constant memory; a transaction has at most 500 rows or 4 MiB;
+    * what :mod:`weft.storage.rules_import` guarantees for each row; a bad row is told
+      with its line and the reason, and the rest goes on;
+    * repeated, it applies nothing; interrupted, it goes on where it stood: how far it
+      has come is committed with the rows;
+    * a file that was cut short is told as such.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from typing import IO, Any, Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from weft.storage.group import Group
+from weft.storage.ids import new_id
+from weft.storage.import_report import (
+    BadLine,
+    ImportReport,
+    NotImportable,
+    Progress,
+    Tell,
+)
+from weft.storage.keys import Key, note_key
+from weft.storage.operation_base import BaseOperation
+from weft.storage.operation_log import OperationLog
+from weft.storage.records import Session, Thread
+from weft.storage.rows import EXPORT_FORMAT, KINDS, BadRow, End, Header, Row, read_row
+from weft.storage.rules import Applied
+from weft.storage.rules_context import Event
+from weft.storage.rules_import import Unfit, Verdict, take
+from weft.storage.snapshot import Snapshot
+from weft.storage.store import TreeStore, clock_us
+from weft.storage.view import Draft
+
+__all__ = ["ImportRecords", "Importer", "Overlay"]
+
+ROWS_MAX: Final = 500
+"""Of a transaction: some 20 ms."""
+
+CHUNK_SIZE_BYTES: Final = 4 << 20
+
+LINE_SIZE_BYTES_MAX: Final = 64 << 20
+"""Beyond it a line is told as bad without being read: the largest value, 16 MiB of
+bytes, is 22 MiB in base64, and a run may carry two."""
+
+_NOTE: Final = note_key("import")
+
+
+class ImportRecords(BaseOperation, frozen=True, kw_only=True, tag=True):
+    """The log's word for a transaction of an import; nobody submits one."""
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """How far an import has come.
+
+    Attributes:
+        file: what tells the file from others.
+        offset: of the next line, in bytes.
+        line: the lines before it.
+        verbatim: whether the store becomes what was exported.
+        done: the end was reached.
+    """
+
+    file: str
+    offset: int
+    line: int
+    verbatim: bool
+    done: bool
+
+
+class _Line(msgspec.Struct, frozen=True):
+    number: int
+    data: bytes
+    end: int
+
+
+_Numbered = tuple[int, Row]
+
+
+class Overlay(Draft):
+    """A draft on an empty store that stands in for a real one: a rehearsal."""
+
+    __slots__ = ("_below",)
+
+    def __init__(self, above: Draft, below: Snapshot) -> None:
+        super().__init__(above)
+        self._below = below
+
+    def get(self, key: Key) -> Any:
+        """Return the value of a key: of the rehearsal, or else the real one."""
+        found = super().get(key)
+        return self._below.get(key) if found is None else found
+
+
+class Importer:
+    """Imports one file into one store.
+
+    Args:
+        store: where to; nobody else writes it meanwhile.
+        tell: told of every bad line.
+        progress: told (done, total) bytes.
+        below: for a rehearsal: the real store, while ``store`` is an empty one that
+            takes the rows in its place.
+    """
+
+    def __init__(
+        self,
+        store: TreeStore,
+        tell: Tell,
+        progress: Progress | None = None,
+        below: Snapshot | None = None,
+    ) -> None:
+        self._store = store
+        self._tell = tell
+        self._progress = progress or (lambda _done, _total: None)
+        self._below = below
+        self._verbatim = False
+        self.report = ImportReport(imported={})
+
+    @staticmethod
+    def check(source: IO[bytes]) -> Header:
+        """Read a file's header, and go back to its beginning.
+
+        Raises:
+            NotImportable: it has none, or one of a newer format.
+        """
+        header = _header(source.readline(LINE_SIZE_BYTES_MAX))
+        source.seek(0)
+        return header
+
+    def run(self, source: IO[bytes], *, resume: bool = False) -> ImportReport:
+        """Import a file.
+
+        Args:
+            source: the export, at its beginning; it can seek.
+            resume: go on where an earlier import of this file stood; without it every
+                line is looked at again, with the same end.
+
+        Raises:
+            NotImportable: it is not one, or of a newer format; nothing was touched.
+            StoreReadOnly: the disk is full or failing; what went in stays.
+        """
+        first = source.readline(LINE_SIZE_BYTES_MAX)
+        header = _header(first)
+        total = source.seek(0, 2)
+        name = hashlib.sha256(first + str(total).encode()).hexdigest()
+        known = self._note(name)
+        self._verbatim = header.sessions is None and self._is_new(known)
+        begin = _Note(name, len(first), 1, self._verbatim, done=False)
+        if resume and known is not None:
+            begin = replace(known, verbatim=self._verbatim)
+            self.report.resumed_at = known.line + 1
+        if begin.done:
+            return self.report
+        source.seek(begin.offset)
+        self._take_all(source, begin, total)
+        return self.report
+
+    def _note(self, name: str) -> _Note | None:
+        with self._store.read() as snapshot:
+            text = snapshot.get(_NOTE)
+        note = None if text is None else msgspec.json.decode(text, type=_Note)
+        return note if note is not None and note.file == name else None
+
+    def _is_new(self, known: _Note | None) -> bool:
+        if known is not None and not known.done:
+            return known.verbatim
+        with self._store.read() as snapshot:
+            seen = self._below or snapshot
+            return seen.log_end == (0, 0) and next(seen.entries("S"), None) is None
+
+    def _take_all(self, source: IO[bytes], note: _Note, total: int) -> None:
+        lines = _lines(source, note.line, note.offset)
+        while chunk := list(_chunk(lines)):
+            read = _read(chunk)
+            note = replace(
+                note, offset=chunk[-1].end, line=chunk[-1].number, done=read.ended
+            )
+            bad = read.bad + self._apply(read.rows, note)
+            for line in sorted(bad, key=lambda line: line.line):
+                self._bad(line)
+            self._progress(note.offset, total)
+            if read.ended:
+                return
+        words = "the end row is missing: the file was cut short"
+        self._bad(BadLine(note.line + 1, words))
+
+    def _apply(self, rows: list[_Numbered], note: _Note) -> list[BadLine]:
+        """Put rows in, in one transaction with how far the import has come."""
+
+        def change(group: Group, log: OperationLog) -> list[_Verdict]:
+            seq = None if self._verbatim else log.end[0] + 1
+            verdicts = [self._judge(group, number, row, seq) for number, row in rows]
+            group.put(_NOTE, msgspec.json.encode(note).decode())
+            fresh = [v for v in verdicts if v.verdict == "imported"]
+            if fresh and seq is not None:
+                _enter(log, group, seq, fresh)
+            return verdicts
+
+        bad = []
+        for number, row, verdict, why in self._store.amend(change):
+            if verdict is None:
+                bad.append(BadLine(number, why))
+            else:
+                self.report.count(KINDS[type(row.record)], verdict)
+        return bad
+
+    def _judge(
+        self, group: Group, number: int, row: Row, seq: int | None
+    ) -> "_Verdict":
+        below = self._below
+        draft = Draft(group) if below is None else Overlay(group, below)
+        try:
+            verdict = take(draft, row, seq)
+        except Unfit as error:
+            return _Verdict(number, row, None, str(error))
+        group.absorb(draft)
+        return _Verdict(number, row, verdict, "")
+
+    def _bad(self, line: BadLine) -> None:
+        self.report.bad += 1
+        self._tell(line)
+
+
+class _Read(msgspec.Struct):
+    """What some lines stand for; ``ended`` by the end row among them."""
+
+    rows: list[_Numbered] = []
+    bad: list[BadLine] = []
+    ended: bool = False
+
+
+class _Verdict(NamedTuple):
+    line: int
+    row: Row
+    verdict: Verdict | None
+    why: str
+
+
+def _enter(log: OperationLog, group: Group, seq: int, fresh: list[_Verdict]) -> None:
+    """Tell the log of the sessions and threads that came in."""
+    events = []
+    for _, row, _, _ in fresh:
+        record: Any = row.record
+        if isinstance(record, Thread):
+            events.append(Event(seq, record.session_id, "adopted", record))
+        elif isinstance(record, Session):
+            events.append(Event(seq, record.session_id, "session", session=record))
+    operation: Any = ImportRecords(op_id=new_id(), at_us=clock_us())
+    log.enter(operation, Applied(Draft(group), events, len(fresh)))
+
+
+def _header(line: bytes) -> Header:
+    try:
+        found = read_row(line)
+    except BadRow as error:
+        raise NotImportable(f"The first line is no header: {error}.") from error
+    if not isinstance(found, Header):
+        raise NotImportable("The first line is no header.")
+    if found.format > EXPORT_FORMAT:
+        raise NotImportable(
+            f"The export has format {found.format}; "
+            f"this version reads up to {EXPORT_FORMAT}.",
+            details={"format": found.format, "format_max": EXPORT_FORMAT},
+        )
+    return found
+
+
+def _read(chunk: list[_Line]) -> _Read:
+    found = _Read()
+    for line in chunk:
+        try:
+            row = _row(line.data, ended=found.ended)
+            if isinstance(row, End):
+                found.ended = True
+                _check_end(row, line.number)
+            else:
+                found.rows.append((line.number, row))
+        except BadRow as error:
+            found.bad.append(BadLine(line.number, str(error)))
+    return found
+
+
+def _check_end(end: End, number: int) -> None:
+    if end.rows != number - 2:
+        raise BadRow(f"the end row tells of {end.rows} rows, not of these")
+
+
+def _row(data: bytes, *, ended: bool) -> Row | End:
+    if ended:
+        raise BadRow("it stands behind the end row")
+    if len(data) > LINE_SIZE_BYTES_MAX:
+        raise BadRow(f"it is longer than {LINE_SIZE_BYTES_MAX} bytes")
+    found = read_row(data)
+    if isinstance(found, Header):
+        raise BadRow("a header stands in the first line only")
+    return found
+
+
+def _lines(source: IO[bytes], number: int, offset: int) -> Iterator[_Line]:
+    while data := source.readline(LINE_SIZE_BYTES_MAX + 1):
+        number += 1
+        offset += len(data)
+        rest = data
+        while rest and not rest.endswith(b"\n"):  # of a line that is too long
+            rest = source.readline(CHUNK_SIZE_BYTES)
+            offset += len(rest)
+        yield _Line(number, data, offset)
+
+
+def _chunk(lines: Iterator[_Line]) -> Iterator[_Line]:
+    size_bytes = 0
+    for line in islice(lines, ROWS_MAX):
+        yield line
+        size_bytes += len(line.data)
+        if size_bytes >= CHUNK_SIZE_BYTES:
+            return

@@ -1,0 +1,154 @@
+"""Where a thread's checkpoints lie: one tree, a thread's entries side by side.
+
+====  ==============================================  ===========================
+tree  key                                             value
+====  ==============================================  ===========================
+C     thread | 00 | namespace | checkpoint            Checkpoint
+C     thread | 01 | namespace | checkpoint            PendingWrite
+      | task | index
+C     thread | 02 | namespace | number | channel      ChannelValue
+C     thread | 03                                     id of the run that writes
+C     thread | 04 | run                               the run wrote to the thread
+C     00 | run | thread                               the same, the other way round
+====  ==============================================  ===========================
+
+Namespaces and channels have names of any length; in a key stands the 16-byte digest.
+The number that a channel's version begins with comes before it, so that the values of
+a growing thread are appended, and the checkpoints, whose ids grow with time, as well.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from weft.storage.checkpoints import Version
+from weft.storage.ids import pack_id, unpack_id
+from weft.storage.keys import Key
+
+__all__ = [
+    "CHANNEL",
+    "CHECKPOINT",
+    "PENDING_WRITE",
+    "WRITER",
+    "WRITER_RUN",
+    "channel_key",
+    "checkpoint_key",
+    "entry_key",
+    "moved",
+    "namespace_prefix",
+    "pending_write_key",
+    "run_of",
+    "run_prefix",
+    "run_thread_key",
+    "writer_key",
+    "writer_run_key",
+    "writes_prefix",
+]
+
+CHECKPOINT: Final = "checkpoint"
+PENDING_WRITE: Final = "pending_write"
+CHANNEL: Final = "channel"
+WRITER: Final = "writer"
+WRITER_RUN: Final = "writer_run"
+RUN_THREAD: Final = "run_thread"
+
+_KINDS: Final = (CHECKPOINT, PENDING_WRITE, CHANNEL, WRITER, WRITER_RUN)
+"""By the byte behind the thread."""
+
+_TREE: Final = "C"
+_DIGEST_SIZE_BYTES: Final = 16
+_INDEX_BIAS: Final = 1 << 31
+_NUMBER_MAX: Final = (1 << 64) - 1
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+@lru_cache(maxsize=4096)
+def _digest(text: str) -> bytes:
+    data = text.encode(errors="surrogatepass")
+    return blake2b(data, digest_size=_DIGEST_SIZE_BYTES).digest()
+
+
+def _number(version: Version) -> bytes:
+    """Return what a version begins with, in eight bytes."""
+    try:
+        number = int(str(version).partition(".")[0])
+    except ValueError:
+        number = 0
+    return min(max(number, 0), _NUMBER_MAX).to_bytes(8, "big")
+
+
+def entry_key(thread_id: str, raw: bytes) -> Key:
+    """The typed key of an entry of a thread, from its bytes."""
+    return (_KINDS[raw[len(pack_id(thread_id))]], thread_id, _TREE, raw)
+
+
+def namespace_prefix(thread_id: str, checkpoint_ns: str | None = None) -> bytes:
+    """What the keys of a thread's checkpoints begin with, in one namespace or all."""
+    prefix = pack_id(thread_id) + b"\x00"
+    return prefix if checkpoint_ns is None else prefix + _digest(checkpoint_ns)
+
+
+def checkpoint_key(thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> Key:
+    """A checkpoint."""
+    raw = namespace_prefix(thread_id, checkpoint_ns) + pack_id(checkpoint_id)
+    return (CHECKPOINT, thread_id, _TREE, raw)
+
+
+def writes_prefix(thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> bytes:
+    """What the keys of a checkpoint's pending writes begin with."""
+    place = _digest(checkpoint_ns) + pack_id(checkpoint_id)
+    return pack_id(thread_id) + b"\x01" + place
+
+
+def pending_write_key(
+    thread_id: str, checkpoint_ns: str, checkpoint_id: str, task_id: str, index: int
+) -> Key:
+    """A task's write."""
+    raw = writes_prefix(thread_id, checkpoint_ns, checkpoint_id)
+    raw += pack_id(task_id) + (index + _INDEX_BIAS).to_bytes(4, "big")
+    return (PENDING_WRITE, thread_id, _TREE, raw)
+
+
+def channel_key(
+    thread_id: str, checkpoint_ns: str, channel: str, version: Version
+) -> Key:
+    """One version of a channel's value."""
+    name = blake2b(_encode((channel, version)), digest_size=_DIGEST_SIZE_BYTES)
+    place = _digest(checkpoint_ns) + _number(version) + name.digest()
+    return (CHANNEL, thread_id, _TREE, pack_id(thread_id) + b"\x02" + place)
+
+
+def writer_key(thread_id: str) -> Key:
+    """The run that writes the thread's checkpoints at present."""
+    return (WRITER, thread_id, _TREE, pack_id(thread_id) + b"\x03")
+
+
+def writer_run_key(thread_id: str, run_id: str) -> Key:
+    """Whether the run has ever written checkpoints of the thread."""
+    raw = pack_id(thread_id) + b"\x04" + pack_id(run_id)
+    return (WRITER_RUN, thread_id, _TREE, raw)
+
+
+def run_prefix(run_id: str) -> bytes:
+    """What the entries of all threads begin with that a run wrote to."""
+    return b"\x00" + pack_id(run_id)
+
+
+def run_thread_key(run_id: str, thread_id: str) -> Key:
+    """Whether the thread has checkpoints of the run."""
+    return (RUN_THREAD, run_id, _TREE, run_prefix(run_id) + pack_id(thread_id))
+
+
+def run_of(thread_id: str, raw: bytes) -> str | None:
+    """Return the run that an entry of a thread names, None if it names none."""
+    end = len(pack_id(thread_id))
+    return unpack_id(raw, end + 1)[0] if raw[end : end + 1] == b"\x04" else None
+
+
+def moved(key: Key, thread_id: str) -> Key:
+    """Return the key that an entry has in another thread."""
+    kind, owner, tree, raw = key
+    return (kind, thread_id, tree, pack_id(thread_id) + raw[len(pack_id(owner)) :])

@@ -1,0 +1,117 @@
+"""The mark beside a store: how far it had come when this directory was last used.
+
+A file cannot tell that it is an old copy of itself, nor that the machine went down
+since it was written. The mark can: it lies beside the store, in ``mark.json``, and is
+written when the store is opened and when it is closed.
+
+Guarantees:
+    * it is replaced whole or not at all;
+    * it never runs ahead of the store, so a store behind its mark has lost something;
+      a mark that lags (the process was killed) is no finding.
+"""
+
+import os
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from weft.storage.errors import StoreCorrupt
+
+__all__ = ["MARK_NAME", "Mark", "boot_id", "flush", "write_whole"]
+
+MARK_NAME: Final = "mark.json"
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+"""A UUID that the kernel makes at each boot (random(4))."""
+
+
+def boot_id() -> str | None:
+    """Return what tells this run of the machine from others, None if nothing does."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a store had come.
+
+    Attributes:
+        seq: the last applied operation.
+        txnid: the last transaction of the file.
+        boot_id: of the machine then; None if it has none.
+        clean: the store was closed, nothing came after this.
+    """
+
+    seq: int
+    txnid: int
+    boot_id: str | None
+    clean: bool
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """Return the mark of a data directory, None if it has none.
+
+        Raises:
+            StoreCorrupt: there is one and it cannot be read.
+        """
+        path = directory / MARK_NAME
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            raise StoreCorrupt(
+                f"{path} is damaged: {error}. `weft fsck --repair` writes a new one "
+                "after it has looked at the store.",
+                cause=error,
+                details={"path": str(path)},
+            ) from error
+
+    def write(self, directory: Path) -> None:
+        """Make this the mark of a data directory.
+
+        Raises:
+            OSError: it could not be written; the mark before it stays.
+        """
+        write_whole(directory / MARK_NAME, msgspec.json.encode(self) + b"\n")
+
+    @property
+    def of_this_boot(self) -> bool:
+        """Whether the machine has been up since; if that cannot be told, it was not."""
+        return self.boot_id is not None and self.boot_id == boot_id()
+
+    def lost(self, seq: int, txnid: int) -> str | None:
+        """Return what a store at this point lacks, a clause; None if it lacks nothing.
+
+        A restored or compacted file begins its transactions anew and gets a new mark,
+        so both numbers are compared.
+        """
+        if seq < self.seq:
+            return f"it ends at operation {seq}; the mark says {self.seq}"
+        if txnid < self.txnid:
+            return f"it ends at transaction {txnid}; the mark says {self.txnid}"
+        return None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file so that a crash leaves the old or the new one, durably."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.rename(path)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Make a file's bytes, or a directory's entries, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,500 @@
+"""Sessions that crash come back; those that keep crashing are left alone; and a loop
+that breaks costs what was in hand."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.actors.crashing import break_loop, crash_handler, fast_policy, set_policy
+from tests.actors.support import (
+    LONG_S,
+    GatedStore,
+    Stop,
+    answer,
+    answers,
+    failure,
+    ping,
+    settle,
+)
+from tests.actors.waiting import Waiter
+from weft.actors import ActorCrashed, ActorQuarantined, Runtime, Terminated
+from weft.actors.messages import (
+    Command,
+    Feed,
+    Hold,
+    Publication,
+    Recover,
+    RunCommand,
+    Settled,
+    Sweep,
+    Yielded,
+)
+from weft.actors.session import SessionActor
+from weft.actors.stand_in import StandIn
+from weft.actors.thread import ThreadActor
+from weft.storage import ThreadBusy, ThreadNotFound, WorkflowExecutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.actors.conftest import Open
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def actor(runtime: Runtime, session_id: str) -> Any:
+    """Return who has a session now."""
+    return runtime._services.sessions[session_id].actor
+
+
+def wait_until(runtime: Runtime, condition: Callable[[], bool]) -> None:
+    """Wait for what a timer brings, in turns of the root."""
+    for _ in range(100_000):
+        if condition():
+            return
+        ping(runtime)
+    pytest.fail("it never came true")
+
+
+def is_of(session_id: str) -> Callable[[Any], bool]:
+    """Return a test for commands to one session."""
+    return lambda message: message.operation.session_id == session_id
+
+
+def check_views(runtime: Runtime) -> None:
+    """Compare the stored copies with each other and every view with the store."""
+    settle(runtime)
+    assert runtime.check().clean
+    with runtime.store.read() as snapshot:
+        for session_id, cell in runtime._services.sessions.items():
+            view: Any = cell.actor
+            assert dict(snapshot.names(session_id)) == view._names
+            assert not view._stash
+            for thread_id, child in view._children.items():
+                assert cell is child.parent
+                assert child is runtime._services.threads[thread_id]
+
+
+# One crash
+
+
+def test_a_session_that_crashes_is_back_after_a_delay_and_what_came_meanwhile_is_done(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(backoff_min_s=0.1, backoff_max_s=0.1))
+    runtime = open_runtime()
+    coordinator = runtime.coordinator
+    answer(coordinator.create_session("alice"))
+    broken = crash_handler(
+        monkeypatch, SessionActor, Command, suits=lambda _: not broken
+    )
+    crashed = coordinator.coordinate_threads("alice", [{"name": "a"}])
+    behind = coordinator.coordinate_threads("alice", [{"name": "b"}])
+    error = failure(crashed)
+    assert ActorCrashed is type(error)
+    assert (crashed.op_id, "alice") == (error.op_id, error.session_id)
+    assert isinstance(actor(runtime, "alice"), StandIn)
+    held = coordinator.coordinate_threads("alice", [{"name": "c"}])
+    assert {"b", "c"} == {name for names in answers([behind, held]) for name in names}
+    assert SessionActor is type(actor(runtime, "alice"))
+    assert {"b", "c"} == set(actor(runtime, "alice")._names)
+    check_views(runtime)
+
+
+def test_what_was_in_flight_when_a_session_crashed_is_answered_with_the_truth(
+    gated: GatedStore, open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy())
+    runtime = open_runtime(store=gated)
+    coordinator = runtime.coordinator
+    notes = answer(runtime.session("alice").create_thread("notes", thread_id="t"))
+    with gated.shut(runtime):
+        in_flight = notes.rename("memos")
+        stashed = coordinator.rename_thread("t", "drafts", session_id="alice")
+        run_stashed = notes.run()
+        settle(runtime)
+        crash_handler(monkeypatch, SessionActor, Feed)
+        cell = runtime._services.sessions["alice"]
+        runtime._dispatcher.post(cell, Feed(1, ()))
+        wait_until(runtime, lambda: runtime.statistics().restarts == 1)
+        monkeypatch.undo()
+    assert "memos" == answer(in_flight).thread_name
+    assert "drafts" == answer(stashed).thread_name
+    assert {"runs": 1} == answer(run_stashed)
+    check_views(runtime)
+
+
+def test_a_crash_costs_other_sessions_nothing(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(restarts_max=0, quarantine_s=LONG_S))
+    runtime = open_runtime()
+    alice, bob = runtime.session("alice"), runtime.session("bob")
+    answers([alice.open(), bob.open()])
+    crash_handler(monkeypatch, SessionActor, Command, suits=is_of("alice"))
+    assert ActorCrashed is type(failure(alice.create_thread("notes")))
+    assert ActorQuarantined is type(failure(alice.create_thread("notes")))
+    for n in range(20):
+        answer(answer(bob.create_thread(f"notes-{n}")).run())
+    assert runtime.check().clean
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), SystemExit(3)])
+def test_whatever_a_session_raises_its_mail_is_answered(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    set_policy(monkeypatch, fast_policy())
+    runtime = open_runtime()
+    coordinator = runtime.coordinator
+    answer(coordinator.create_session("alice"))
+    broken = crash_handler(
+        monkeypatch, SessionActor, Command, suits=lambda _: not broken, error=error
+    )
+    futures = [
+        coordinator.coordinate_threads("alice", [{"name": f"n-{n}"}]) for n in range(5)
+    ]
+    assert error is failure(futures[0]).cause
+    answers(futures[1:])
+    check_views(runtime)
+
+
+def test_who_watches_a_session_hears_that_it_failed(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy())
+    runtime = open_runtime()
+    answer(runtime.coordinator.create_session("alice"))
+    watched = runtime._services.sessions["alice"]
+    monitor = Waiter(runtime._dispatcher, "monitor")
+    monitor.actor_ref.watch(watched)
+    settle(runtime)
+    crash_handler(monkeypatch, SessionActor, Command)
+    failure(runtime.coordinator.coordinate_threads("alice", [{"name": "a"}]))
+    wait_until(runtime, lambda: bool(monitor.seen))
+    (told,) = monitor.seen
+    assert isinstance(told, Terminated)
+    assert (watched, "failed") == (told.cell, told.reason)
+    assert "a defect" == str(told.exception)
+
+
+def test_a_run_whose_start_was_durable_when_its_session_crashed_is_executed(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(restarts_max=0))
+    runtime = open_runtime()
+    notes = answer(runtime.session("alice").create_thread("notes", thread_id="t"))
+    actor(runtime, "alice")._names.clear()  # so that it asks the writer itself
+    broken = crash_handler(
+        monkeypatch,
+        SessionActor,
+        Settled,
+        suits=lambda settled: isinstance(settled.request, RunCommand),
+    )
+    run = runtime.coordinator.execute_workflow_in_session(
+        "alice", "notes", op_id="run-1"
+    )
+    assert ActorCrashed is type(failure(run))
+    assert 1 == len(broken)
+    wait_until(runtime, lambda: runtime._services.finished_runs == {"success": 1})
+    (stored,) = answer(runtime.coordinator.list_runs("t"))
+    assert ("success", 2) == (stored.status, stored.attempt)
+    assert "idle" == answer(notes.get()).status
+
+
+# Quarantine
+
+
+def test_a_session_that_keeps_crashing_is_quarantined_and_then_comes_back(
+    open_runtime: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    set_policy(monkeypatch, fast_policy())
+    runtime = open_runtime()
+    alice = runtime.session("alice")
+    notes = answer(alice.create_thread("notes", thread_id="t"))
+    with monkeypatch.context() as patch:
+        broken = crash_handler(patch, SessionActor, Command)
+        while len(broken) < 3:
+            assert ActorCrashed is type(failure(alice.create_thread("x")))
+        refused: list[Any] = [alice.create_thread("x"), notes.rename("y"), notes.run()]
+        errors = [failure(future) for future in refused]
+        assert 3 == len(broken)
+    assert {ActorQuarantined} == {type(error) for error in errors}
+    assert [f.op_id for f in refused] == [error.op_id for error in errors]
+    assert all(0 < e.retry_after_s <= 0.2 for e in errors)  # type: ignore[attr-defined]
+    numbers = runtime.statistics()
+    assert (3, 1) == (numbers.restarts, numbers.quarantines)
+    assert 1 == numbers.actors["session", "quarantined"]
+    assert 3 == numbers.dispatcher.dead_letters_by_reason["quarantined"]
+    actions = [getattr(one, "action", "") for one in caplog.records]
+    assert ["restart", "restart", "quarantine"] == actions
+    assert "notes" == answer(notes.get()).thread_name  # reads go on
+    wait_until(runtime, lambda: type(actor(runtime, "alice")) is SessionActor)
+    assert {"runs": 1} == answer(notes.run())
+    assert 0 == runtime.statistics().actors["session", "quarantined"]
+    check_views(runtime)
+
+
+def test_what_crashes_again_after_its_quarantine_goes_back_at_once(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(restarts_max=1, quarantine_s=0.02))
+    runtime = open_runtime()
+    alice = runtime.session("alice")
+    answer(alice.open())
+    crash_handler(monkeypatch, SessionActor, Command)
+    for _ in range(2):
+        assert ActorCrashed is type(failure(alice.create_thread("x")))
+    for quarantines in (1, 2):
+        assert quarantines == runtime.statistics().quarantines
+        wait_until(runtime, lambda: type(actor(runtime, "alice")) is SessionActor)
+        assert ActorCrashed is type(failure(alice.create_thread("x")))
+    assert 3 == runtime.statistics().quarantines
+
+
+def test_a_run_goes_on_while_its_session_is_quarantined(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(restarts_max=0, quarantine_s=LONG_S))
+    stop = Stop()
+
+    def work(context: Any, _config: Any) -> Any:
+        stop.here()
+        yield context.session_id
+
+    runtime = open_runtime(workflows={"work": work})
+    notes = answer(runtime.session("alice").create_thread("notes", "work"))
+    result = notes.run()
+    stop.reached()
+    with monkeypatch.context() as patch:
+        crash_handler(patch, SessionActor, Command)
+        assert ActorCrashed is type(failure(notes.rename("memos")))
+    stop.open()
+    assert "alice" == answer(result)
+    check_views(runtime)
+
+
+def test_a_thread_that_comes_to_a_quarantined_session_has_it_as_its_parent(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_policy(monkeypatch, fast_policy(restarts_max=0))
+    stop = Stop()
+
+    def work(context: Any, _config: Any) -> Any:
+        yield context.session_id
+        stop.here()
+        yield context.session_id
+
+    runtime = open_runtime(workflows={"work": work})
+    notes = answer(runtime.session("bob").create_thread("notes", "work", thread_id="t"))
+    answer(runtime.session("alice").open())
+    result = notes.run()
+    stop.reached()
+    with monkeypatch.context() as patch:
+        crash_handler(patch, SessionActor, Command, suits=is_of("alice"))
+        failure(runtime.session("alice").create_thread("x"))
+    answer(notes.transfer_to("alice", if_running="move"))
+    assert ActorQuarantined is type(failure(runtime.thread("t").run()))
+    stop.open()
+    assert "alice" == answer(result)
+    wait_until(runtime, lambda: type(actor(runtime, "alice")) is SessionActor)
+    answer(runtime.thread("t").run())
+    check_views(runtime)
+
+
+def test_only_those_who_fail_have_a_history(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {"period_s": 0.001, "reset_after_s": 0.001, "quarantine_s": 0.001}
+    set_policy(monkeypatch, fast_policy(**short))
+    runtime = open_runtime()
+    root: Any = runtime._root.actor
+    crash_handler(monkeypatch, SessionActor, Command)
+    for n in range(20):
+        failure(runtime.session(f"s-{n}").create_thread("x"))
+        wait_until(
+            runtime,
+            lambda n=n: type(actor(runtime, f"s-{n}")) is SessionActor,  # type: ignore[misc]
+        )
+    assert len(root._restarts._histories) < 20
+
+
+# A thread that crashes under a command that waits for it
+
+
+def test_a_command_that_waits_for_a_run_survives_a_crash_of_the_thread(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = open_runtime()
+    notes = answer(runtime.session("alice").create_thread("notes"))
+    answer(notes.run())
+    with monkeypatch.context() as patch:
+        broken = crash_handler(patch, ThreadActor, Hold)
+        moved = answer(notes.transfer_to("bob", if_running="wait"))
+    assert 1 == len(broken)
+    assert "bob" == moved.session_id
+    assert {"runs": 2} == answer(notes.run())
+
+
+def test_a_run_that_brings_its_actor_down_each_time_is_given_up(
+    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = open_runtime()
+    notes = answer(
+        runtime.session("alice").create_thread("notes", "count", thread_id="t")
+    )
+    with monkeypatch.context() as patch:
+        broken = crash_handler(patch, ThreadActor, Yielded)
+        assert WorkflowExecutionError is type(failure(notes.run()))
+        wait_until(runtime, lambda: answer(notes.get()).status == "error")
+    assert 5 == len(broken)
+    (run,) = answer(runtime.coordinator.list_runs("t"))
+    assert ("error", 5) == (run.status, run.attempt)
+    assert 3 == answer(notes.run())
+    check_views(runtime)
+
+
+# A dispatcher whose loop breaks
+
+
+class Walk:
+    """Two states with a place to wait between them."""
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+
+    def __call__(self, _context: Any, _config: Any) -> Any:
+        yield 1
+        self.stop.here()
+        yield 2
+
+
+IN_HAND: dict[str, Callable[[Any, Any], bool]] = {
+    "a command": lambda _, m: isinstance(m, Command),
+    "a run": lambda _, m: isinstance(m, RunCommand),
+    "an answer": lambda c, m: isinstance(m, Settled) and c.actor_class.kind != "root",
+    "an answer to a run": lambda c, m: (
+        isinstance(m, Settled) and c.actor_class.kind == "thread"
+    ),
+    "a feed": lambda _, m: isinstance(m, Feed),
+    "the writer's news": lambda _, m: isinstance(m, Publication),
+    "a state": lambda _, m: isinstance(m, Yielded),
+    "a hold": lambda _, m: isinstance(m, Hold),
+}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), SystemExit()])
+@pytest.mark.parametrize("what", IN_HAND)
+def test_when_the_loop_breaks_everybody_is_answered_and_everything_works_on(
+    gated: GatedStore, open_runtime: Open, what: str, error: BaseException
+) -> None:
+    walk = Walk()
+    runtime = open_runtime(store=gated, workflows={"walk": walk.__call__})
+    coordinator, sessions = runtime.coordinator, runtime._services.sessions
+    threads = [
+        answer(runtime.session("alice").create_thread(f"n-{n}", thread_id=f"t-{n}"))
+        for n in range(5)
+    ]
+    walking = answer(runtime.session("bob").create_thread("w", "walk", thread_id="w"))
+    first = walking.run(op_id="walk-1")
+    walk.stop.reached()
+    before = dict(sessions)
+    with gated.shut(runtime):
+        in_flight: list[Any] = [
+            threads[0].rename("renamed"),
+            threads[0].run(),  # stashed behind it
+            threads[1].transfer_to("carol"),
+            threads[2].run(),
+            threads[3].remove(),
+            coordinator.create_session("dave"),
+        ]
+        settle(runtime)
+        in_hand = break_loop(runtime, IN_HAND[what], error)
+        in_flight += [
+            threads[4].rename("later"),
+            threads[4].run(),
+            walking.transfer_to("alice", if_running="wait"),
+            walking.run(),
+        ]
+    walk.stop.open()
+    for future in [first, *in_flight]:
+        try:
+            future.get(timeout=LONG_S)
+        except (ActorCrashed, ThreadBusy, ThreadNotFound, WorkflowExecutionError) as e:
+            named = e.op_id or future.op_id
+            assert named == future.op_id
+    assert 1 == len(in_hand)
+    assert 1 == runtime.statistics().dispatcher.crashes
+    runtime._dispatcher.trace = None
+    assert before["alice"] is not sessions.get("alice")
+    again = [
+        coordinator.execute_workflow_in_session(
+            "alice", answer(threads[4].get()).thread_name
+        ),
+        threads[2].run(),
+        runtime.thread("w").run(),
+        coordinator.coordinate_threads("dave", [{"name": "fresh"}]),
+        walking.run(op_id="walk-1"),
+    ]
+    answers(again)
+    assert {} == runtime._services.live_runs
+    with runtime.store.read() as snapshot:
+        assert [] == list(snapshot.live_runs())
+    check_views(runtime)
+
+
+def test_the_command_in_hand_when_the_loop_broke_gets_a_named_error_with_its_op_id(
+    open_runtime: Open,
+) -> None:
+    runtime = open_runtime()
+    coordinator = runtime.coordinator
+    answer(coordinator.create_session("alice"))
+    broken = SystemExit("a bug")
+    break_loop(runtime, IN_HAND["a command"], broken)
+    future = coordinator.coordinate_threads("alice", [{"name": "a"}], op_id="op-1")
+    error = failure(future)
+    assert ActorCrashed is type(error)
+    assert ("op-1", broken) == (error.op_id, error.cause)
+    again = coordinator.coordinate_threads("alice", [{"name": "a"}], op_id="op-1")
+    created = answer(again)
+    assert ["a"] == list(created)
+    check_views(runtime)
+
+
+def test_a_loop_that_breaks_stops_neither_the_sweep_nor_the_recovery(
+    open_runtime: Open,
+) -> None:
+    runtime = open_runtime()
+    root: Any = runtime._root.actor
+    settle(runtime)
+    timer = root._next_sweep
+    for message in (Sweep(), Recover()):
+        break_loop(runtime, lambda _, m, it=message: m is it, OSError())  # type: ignore[misc]
+        runtime._dispatcher.post(runtime._root, message)
+        settle(runtime)
+        runtime._dispatcher.trace = None
+    assert not timer._is_live()
+    assert root._next_sweep._is_live()
+    assert 2 == runtime.statistics().dispatcher.crashes
+
+
+def test_a_loop_that_breaks_in_another_runtimes_turn_costs_this_one_its_views_only(
+    open_runtime: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, other = open_runtime(), open_runtime()
+    for runtime in (mine, other):
+        answer(runtime.session("alice").create_thread("notes", thread_id="t"))
+        answer(runtime.thread("t").run())
+    cell = other._services.sessions["alice"]
+    break_loop(other, lambda c, m: c is cell and isinstance(m, Command), OSError())
+    assert ActorCrashed is type(failure(other.thread("t").rename("x")))
+    other._dispatcher.trace = None
+    assert "y" == answer(mine.thread("t").rename("y")).thread_name
+    assert "x" == answer(other.thread("t").rename("x")).thread_name
+    check_views(mine)
+    check_views(other)
+    assert not [one for one in caplog.records if one.levelno == logging.ERROR]
