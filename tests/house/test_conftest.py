@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+PLUGINS = [
+    *("-p", "tests.conftest"),
+    *("-p", "no:hypothesispytest"),
+    *("-p", "no:langsmith_plugin"),
+]
+"""Ours; and none of those that take a second to import."""
+
 SKIPS = {
     "by mark": '@pytest.mark.skip(reason="the reason")\ndef test_it(): ...',
     "by call": 'def test_it():\n    pytest.skip("the reason")',
@@ -25,7 +32,7 @@ def outcome(body: str, folder: Path, repository: Path, *, ci: str) -> tuple[int,
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(repository), "WEFT_CI": ci}
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-rs", "test_one.py"],
+        [sys.executable, "-m", "pytest", *PLUGINS, "-rs", "test_one.py"],
         cwd=folder,
         env=environment,
         capture_output=True,
