@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from tests.actors.conftest import Open
     from weft.actors import Runtime
+    from weft.actors.scheduler import Mail
 
 logger = logging.getLogger(__name__)
 
@@ -67,16 +68,19 @@ def test_a_full_collection_that_is_due_runs_in_a_quiet_moment(
     dispatcher: Dispatcher,
 ) -> None:
     collector = Collector(dispatcher)
+    dispatcher.current = cast("Mail", object())  # busy: the circle must not be frozen
     collector.start()
     try:
-        circle = Circle()
-        gc.collect(1)  # the circle is in the oldest generation now
-        gone = weakref.ref(circle)
+        circle, died = Circle(), list[object]()
+        gone = weakref.ref(circle, died.append)  # who asked it would keep it alive
+        gc.collect(1)  # it is in the oldest generation now
         del circle
+        dispatcher.current = None
         deadline_s = time.monotonic() + LONG_S
-        while gone() is not None or not collector.full_collections:
+        while not died or not collector.full_collections:
             assert time.monotonic() < deadline_s
             make_due(FULL_DUE_AFTER)
+        assert [gone] == died
     finally:
         collector.stop(LONG_S)
 
