@@ -688,14 +688,6 @@ def test_wrong_options_open_nothing(
     )
 
 
-def test_an_asynchronous_function_is_no_workflow_yet(tmp_store: Path) -> None:
-    async def later(_context: Any, _config: Any) -> None:
-        pass
-
-    with pytest.raises(InvalidArgument, match="asynchronous"):
-        Runtime.open(tmp_store, workflows=[later])
-
-
 def test_a_closed_runtime_says_so(tmp_store: Path, open_runtime: Open) -> None:
     runtime = open_runtime(tmp_store)
     given(runtime)

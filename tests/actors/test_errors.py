@@ -60,5 +60,5 @@ def test_every_error_has_a_remedy_of_its_own() -> None:
         and kind.__module__ == errors.__name__
     ]
     named = [kind for kind in kinds if not kind.__name__.startswith("_")]
-    assert 5 == len(named)
-    assert 5 == len({kind.remedy for kind in named})
+    assert named
+    assert len(named) == len({kind.remedy for kind in named})

@@ -10,7 +10,8 @@ import pytest
 from tests.actors.conftest import Open
 from tests.actors.support import LONG_S, Stop, answer, answers, failure
 from weft.actors import ExecutionContext, PoolExecutor, Runtime, ThreadHandle
-from weft.actors.executor import FAILURE_CHARACTERS_MAX, failure_of
+from weft.actors.executor import Execution
+from weft.actors.steps import FAILURE_CHARACTERS_MAX, failure_of
 from weft.storage import InvalidArgument, WorkflowExecutionError
 
 
@@ -294,6 +295,9 @@ def test_an_executor_of_ones_own_runs_the_steps(open_runtime: Open) -> None:
         def submit(self, step: Callable[[], None]) -> None:
             self.steps += 1
             threading.Thread(target=step, daemon=True).start()
+
+        def abandon(self, execution: Execution) -> None:
+            execution.abandon()
 
         def statistics(self) -> int:
             return self.steps

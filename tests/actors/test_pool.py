@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weft.actors.future import Future
-from weft.actors.pool import Pool, PoolStatistics, giving_way
+from weft.actors.pool import Job, Pool, PoolStatistics, giving_way
 from weft.storage import Overloaded
 
 if TYPE_CHECKING:
@@ -226,3 +226,51 @@ print(started.wait(10))
         check=True,
     )
     assert "True\n" == done.stdout
+
+
+# Abandoned
+
+
+def hang(jobs: list[Job], gate: threading.Event) -> None:
+    job = Pool.current_job()
+    assert job is not None
+    jobs.append(job)
+    assert gate.wait(LONG_S)
+
+
+def is_stuck(pool: Pool) -> bool:
+    return pool.is_stuck
+
+
+def test_abandoned_os_threads_are_replaced_up_to_a_limit() -> None:
+    pool, jobs, gate = Pool(1, abandoned_max=2), list[Job](), threading.Event()
+    for number in range(1, 4):
+        pool.submit(hang, jobs, gate)
+        deadline_s = time.monotonic() + LONG_S
+        while len(jobs) < number:
+            assert time.monotonic() < deadline_s
+        assert not is_stuck(pool)
+        assert (number < 3) == pool.abandon(jobs[-1])
+        assert number == pool.statistics().abandoned
+    assert is_stuck(pool)
+    assert pool.overloaded().retry_after_s > 0
+    gate.set()
+    expected = PoolStatistics(threads=1, idle=1, queued=0, done=3)
+    assert expected == settled(pool, expected)
+    assert not is_stuck(pool)
+    assert pool.close(LONG_S)
+
+
+def test_a_job_that_is_done_is_not_abandoned(pool: Pool) -> None:
+    jobs, gate, done = list[Job](), threading.Event(), Future[None]()
+    gate.set()
+
+    def work() -> None:
+        hang(jobs, gate)
+        done.set()
+
+    pool.submit(work)
+    done.get(timeout=LONG_S)
+    settled(pool, PoolStatistics(threads=1, idle=1, queued=0, done=1))
+    assert not pool.abandon(jobs[0])
+    assert 0 == pool.statistics().abandoned

@@ -169,9 +169,11 @@ def test_a_run_that_does_not_end_in_time_is_answered_and_resumed_at_the_next_ope
     walk.stop.open()
     again = open_runtime(tmp_store, workflows={"walk": walk.__call__})
     assert 2 == answer(again.thread("t").run(op_id="run-1"))
-    (run,) = answer(again.coordinator.list_runs("t"))
+    assert 2 == answer(again.thread("t").run())  # behind the second, which was kept
+    _, kept, run = answer(again.coordinator.list_runs("t"))
+    assert ("success", 1) == (kept.status, kept.attempt)
     assert ("success", 2) == (run.status, run.attempt)
-    assert 2 == walk.begun
+    assert 4 == walk.begun
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -536,7 +538,9 @@ def test_a_run_whose_threads_actor_fails_is_taken_over(
     assert WorkflowExecutionError is type(failure(result))
     assert WorkflowExecutionError is type(failure(queued))
     assert 2 == answer(notes.run(op_id="run-1"))
-    (run,) = answer(runtime.coordinator.list_runs("t"))
+    assert 2 == answer(notes.run())  # behind the queued one, which was kept
+    _, kept, run = answer(runtime.coordinator.list_runs("t"))
+    assert ("success", 1) == (kept.status, kept.attempt)
     assert ("success", 2) == (run.status, run.attempt)
     assert 1 == len(broken)
     assert runtime._services.sessions["alice"] is runtime._services.threads["t"].parent
@@ -740,6 +744,7 @@ def test_the_statistics_add_up(walk: Walk, open_runtime: Open) -> None:
     assert {
         ("CreateThreads", "applied"): 2,
         ("StartRun", "applied"): 5,
+        ("ResumeRun", "applied"): 2,  # those that were queued
         ("FinishRun", "applied"): 4,
         ("AppendState", "applied"): 1,
         ("CreateSession", "refused"): 1,
@@ -753,7 +758,7 @@ def test_the_statistics_add_up(walk: Walk, open_runtime: Open) -> None:
         ("thread", "running"): 1,
         ("thread", "idle"): 1,
     } == found.actors
-    assert (0, 13) == (found.restarts, found.store.seq)
+    assert (0, 15) == (found.restarts, found.store.seq)
     counters = found.store.counters
     assert 2 == counters.sessions["open"]
     assert (1, 1) == (counters.threads["busy"], counters.threads["error"])

@@ -41,15 +41,62 @@ def test_what_cannot_be_called_is_no_workflow(wrong: Any) -> None:
         Workflows([wrong])
 
 
-def test_asynchronous_functions_are_refused_by_name() -> None:
-    async def later(_context: Any, _config: Any) -> None: ...
+async def later(_context: Any, _config: Any) -> None: ...
 
-    async def stream(_context: Any, _config: Any) -> Any:
-        yield 1
 
-    for function in (later, stream):
+async def stream(_context: Any, _config: Any) -> Any:
+    yield 1
+
+
+def plain_stream(_context: Any, _config: Any) -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [later, stream])
+def test_what_is_asynchronous_runs_on_an_event_loop(function: Any) -> None:
+    assert "asyncio" == workflow(function).executor
+    assert "asyncio" == workflow(executor="asyncio")(function).executor
+    for wrong in ("threads", "processes"):
         with pytest.raises(InvalidArgument, match=function.__name__):
-            workflow(function)
+            workflow(executor=wrong)(function)
+
+
+def test_a_plain_generator_is_kept_from_an_event_loop() -> None:
+    with pytest.raises(InvalidArgument, match="async def"):
+        workflow(executor="asyncio")(plain_stream)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"executor": "elsewhere"},
+        {"concurrency_max": 0},
+        {"concurrency_max": "1"},
+        {"timeout_s": 0},
+        {"timeout_s": "1"},
+    ],
+)
+def test_wrong_options_of_a_workflow_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        workflow(**wrong)(plain_stream)
+
+
+def test_a_process_gets_functions_only_that_it_can_import() -> None:
+    def inside(_context: Any, _config: Any) -> None: ...
+
+    for function in (inside, lambda _context, _config: None):
+        with pytest.raises(InvalidArgument, match="top of a module"):
+            workflow(executor="processes")(function)
+    unbound = workflow(executor="processes")(plain_stream)
+    assert unbound in list(Workflows([unbound]))
+    with pytest.raises(InvalidArgument, match="something else"):
+        Workflows([workflow(executor="processes")(_shadowed_function)])
+
+
+def _shadowed(_context: Any, _config: Any) -> None: ...
+
+
+_shadowed_function, _shadowed = _shadowed, print  # type: ignore[assignment]
 
 
 def test_two_workflows_of_one_name_are_refused() -> None:

@@ -10,7 +10,7 @@ from weft.metrics import CATALOGUE, Label, Metric
 from weft.storage.operations import Operation
 
 SERIES_MAX = 1_500
-LABEL_VALUES_MAX = 20
+LABEL_VALUES_MAX = 30
 NAMES = [metric.name for metric in CATALOGUE]
 every_metric = pytest.mark.parametrize("metric", CATALOGUE, ids=NAMES)
 

@@ -70,7 +70,7 @@ def _children(case: Case, snapshot: Snapshot) -> Iterator[str]:
             yield f"thread {thread_id} is gone and has an actor"
             continue
         if cell.parent is not services.sessions.get(thread.session_id):
-            yield f"thread {thread_id} of {thread.session_id} has parent {cell.parent}"
+            yield f"thread {thread_id} of {thread.session_id} has another parent"
         known = actor._thread
         if (known.rev, known.session_id) != (thread.rev, thread.session_id):
             yield f"thread {thread_id} knows {known}, stored is {thread}"

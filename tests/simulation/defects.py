@@ -12,13 +12,13 @@ import pytest
 from msgspec.structs import replace
 
 from tests.simulation.plan import Act, Plan
-from weft.actors import root, thread
+from weft.actors import root, turns
 from weft.actors.active_run import answer_repeated
 from weft.actors.executor import Execution
 from weft.actors.messages import Feed, Routed, RunCommand, Settled
 from weft.actors.session import SessionActor
 from weft.actors.thread import ThreadActor
-from weft.storage import Run, RunInterrupted, Store, Thread, ThreadNotFound
+from weft.storage import RunInterrupted, Store, Thread, ThreadNotFound
 
 __all__ = ["DEFECTS", "Defect"]
 
@@ -36,15 +36,15 @@ def _a_run_of_a_former_life_is_said_to_be_taken_over(
 ) -> None:
     """Its record went with the thread; who asked again heard "interrupted" for ever."""
 
-    def answer(command: RunCommand, run: Run, known: Thread, store: Store) -> None:
+    def answer(command: RunCommand, run_id: str, known: Thread, store: Store) -> None:
         with store.read() as snapshot:
-            stored = snapshot.run(run.run_id)
+            stored = snapshot.run(run_id)
         if stored is None:
             command.fail(RunInterrupted("It is being taken over."))
         else:
-            answer_repeated(command, run, known, store)
+            answer_repeated(command, run_id, known, store)
 
-    patch.setattr(thread, "answer_repeated", answer)
+    patch.setattr(turns, "answer_repeated", answer)
 
 
 def _a_resumed_run_forgets_what_it_yielded_last(patch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def _a_resumed_run_forgets_what_it_yielded_last(patch: pytest.MonkeyPatch) -> No
         if state is not None:
             self.context.state_raw = state.values_raw
 
-    patch.setattr(Execution, "_read_state", read_state)
+    patch.setattr(Execution, "read_state", read_state)
 
 
 def _a_session_that_has_left_becomes_a_parent(patch: pytest.MonkeyPatch) -> None:

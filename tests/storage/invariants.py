@@ -34,6 +34,8 @@ class _Image(NamedTuple):
     rows: dict[tuple[str, str], Association]
     run_index: set[tuple[str, str]]
     live_runs: dict[str, str]
+    queued: set[tuple[str, int, str]]
+    steps: set[str]
     runs: dict[str, Run]
     states: dict[str, list[State]]
     interactions: int
@@ -42,7 +44,7 @@ class _Image(NamedTuple):
 def broken(snapshot: Snapshot) -> list[str]:
     """Return a sentence for each invariant that does not hold."""
     transaction = snapshot._transaction
-    image = _Image({}, {}, set(), {}, {}, {}, set(), {}, {}, {}, 0)
+    image = _Image({}, {}, set(), {}, {}, {}, set(), {}, set(), set(), {}, {}, 0)
     interactions = 0
     for tree in TREES:
         for key, data in transaction.scan(tree):
@@ -95,9 +97,14 @@ def _read_t(image: _Image, key: bytes, value: Any) -> None:
 
 
 def _read_r(image: _Image, key: bytes, value: Any) -> None:
-    run_id, _ = unpack_id(key, 1)
+    run_id, end = unpack_id(key, 1)
     if key[0] == 0:
         image.live_runs[run_id] = value
+    elif key[0] == 2:  # the id is the thread's
+        seq, rest = key[end : end + 8], key[end + 8 :]
+        image.queued.add((run_id, int.from_bytes(seq), unpack_id(rest)[0]))
+    elif key[0] == 3:
+        image.steps.add(run_id)
     else:
         image.runs[run_id] = value
 
@@ -144,8 +151,17 @@ def _runs(image: _Image) -> Iterator[str]:
     live = {
         run_id: run.thread_id
         for run_id, run in image.runs.items()
-        if run.finished_at_us is None
+        if run.finished_at_us is None and run.attempt > 0
     }
+    queued = {
+        (run.thread_id, run.created_seq, run_id)
+        for run_id, run in image.runs.items()
+        if run.finished_at_us is None and run.attempt == 0
+    }
+    if queued != image.queued:
+        yield f"runs that have not begun {queued}, queued {image.queued}"
+    if not image.steps <= live.keys():
+        yield f"steps of {image.steps}, runs in progress are {live}"
     if live != image.live_runs:
         yield f"unfinished runs {live}, live index {image.live_runs}"
     held = {t.run_id: i for i, t in image.threads.items() if t.run_id is not None}

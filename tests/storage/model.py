@@ -275,7 +275,8 @@ def held(world: World, thread_id: str, run_id: str) -> tuple[Fields, Fields]:
 
 def resume_run(world: World, o: op.ResumeRun) -> None:
     _, run = held(world, o.thread_id, o.run_id)
-    run["attempt"] += 1
+    run["attempt"] += run["status"] == "running"
+    run["status"] = "running"
 
 
 def append_state(world: World, o: op.AppendState) -> None:
@@ -301,6 +302,20 @@ def finish_run(world: World, o: op.FinishRun) -> None:
     thread.update(run=None, status=LEFT.get(o.status, "error"))
     if o.state_id is not None:
         world.append(o.thread_id, o.state_id, o.values)
+
+
+def retry_run(world: World, o: op.RetryRun) -> None:
+    _, run = held(world, o.thread_id, o.run_id)
+    if run["attempt"] != o.attempt:
+        raise No("StaleRevision")
+    run["status"] = "pending"
+    run["attempt"] += 1
+
+
+def record_step(world: World, o: op.RecordStep) -> None:
+    thread, run = held(world, o.thread_id, o.run_id)
+    if run["attempt"] != o.attempt or thread["rev"] != o.rev:
+        raise No("StaleRevision")
 
 
 def track(world: World, o: op.TrackInteraction) -> None:
@@ -351,6 +366,10 @@ STEPS: Final[dict[type, Any]] = {
     op.ResumeRun: resume_run,
     op.AppendState: append_state,
     op.FinishRun: finish_run,
+    op.RetryRun: retry_run,
+    op.RecordStep: record_step,
+    # Copies are judged with the rule: no script here makes any.
+    op.ForkThread: lambda _world, _o: None,
     op.TrackInteraction: track,
     op.Expire: expire,
     op.Repair: lambda _world, _o: None,  # what the rules wrote is in order

@@ -155,6 +155,27 @@ SAMPLES: Final[dict[str, Sample]] = {
         op.FinishRun(thread_id="t2", run_id="r2", status="running"),
         errors.InvalidArgument,
     ),
+    "RetryRun": Sample(
+        op.RetryRun(
+            thread_id="t2", run_id="r2", attempt=1, error=op.Failure("E", "why")
+        ),
+        op.RetryRun(
+            thread_id="t2", run_id="r2", attempt=2, error=op.Failure("E", "why")
+        ),
+        errors.StaleRevision,
+    ),
+    "RecordStep": Sample(
+        op.RecordStep(
+            thread_id="t2", run_id="r2", attempt=1, rev=1, name="n", value=raw(1)
+        ),
+        op.RecordStep(thread_id="t2", run_id="r2", attempt=1, rev=2, name="n"),
+        errors.StaleRevision,
+    ),
+    "ForkThread": Sample(
+        op.ForkThread(thread_id="t1", new_thread_id="copy", name="copy"),
+        op.ForkThread(thread_id="t1", step=99, new_thread_id="copy", name="copy"),
+        errors.InvalidArgument,
+    ),
     "TrackInteraction": Sample(
         op.TrackInteraction(
             session_id="a",

@@ -26,6 +26,8 @@ MAKERS: dict[str, tuple[Callable[..., Key], list[st.SearchStrategy[Any]]]] = {
     "thread_run": (keys.thread_run_key, [given_ids, given_ids]),
     "live_run": (keys.live_run_key, [given_ids]),
     "run": (keys.run_key, [given_ids]),
+    "queued_run": (keys.queued_run_key, [given_ids, numbers, given_ids]),
+    "step": (keys.step_key, [given_ids, names]),
     "state": (keys.state_key, [given_ids, numbers]),
     "interaction": (keys.interaction_key, [given_ids, numbers, numbers]),
     "operation": (keys.operation_key, [given_ids]),

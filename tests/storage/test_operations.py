@@ -126,6 +126,9 @@ MAPPING_FIELDS: dict[str, Callable[[Any], Any]] = {
 }
 VALUE_FIELDS: dict[str, Callable[[Any], Any]] = {
     "AppendState.values": lambda v: op.AppendState(values=v, **STATE),
+    "RecordStep.value": lambda v: op.RecordStep(
+        thread_id="t", run_id="r", attempt=1, rev=1, name="n", value=v
+    ),
     "FinishRun.values": lambda v: op.FinishRun(values=v, **RUN),
     "FinishRun.result": lambda v: op.FinishRun(result=v, **RUN),
     "TrackInteraction.content": lambda v: op.TrackInteraction(content=v, **DEED),

@@ -124,6 +124,7 @@ class Watched:
     def __init__(self, snapshot: Snapshot) -> None:
         self.names = snapshot.names
         self.graph_entries = snapshot.graph_entries
+        self.steps = snapshot.steps
         self._snapshot = snapshot
         self.touched: set[Key] = set()
 

@@ -14,11 +14,17 @@ from weft.actors.errors import (
     ActorQuarantined,
     AskOrderError,
     DeadlockError,
+    RemoteError,
     RestartsExceeded,
+    WorkerDied,
 )
-from weft.actors.executor import PoolExecutor, WorkflowExecutor
+from weft.actors.executor import ExecutionResult, PoolExecutor, WorkflowExecutor
+from weft.actors.executors import Executors
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
+from weft.actors.loop_executor import LoopExecutor
+from weft.actors.process_executor import ProcessExecutor
+from weft.actors.retry import RetryPolicy, RunPolicy
 from weft.actors.runtime import Runtime
 from weft.actors.spec import ThreadSpec
 from weft.actors.statistics import RuntimeStatistics
@@ -35,11 +41,18 @@ __all__ = [
     "Coordinator",
     "DeadlockError",
     "ExecutionContext",
+    "ExecutionResult",
+    "Executors",
     "Future",
     "HealthReport",
+    "LoopExecutor",
     "PoolExecutor",
+    "ProcessExecutor",
+    "RemoteError",
     "RestartPolicy",
     "RestartsExceeded",
+    "RetryPolicy",
+    "RunPolicy",
     "Runtime",
     "RuntimeStatistics",
     "SessionHandle",
@@ -48,6 +61,7 @@ __all__ = [
     "Terminated",
     "ThreadHandle",
     "ThreadSpec",
+    "WorkerDied",
     "Workflow",
     "WorkflowExecutor",
     "get_all",

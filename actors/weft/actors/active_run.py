@@ -7,6 +7,7 @@ import msgspec
 from weft.actors.context import ExecutionContext
 from weft.actors.executor import Execution
 from weft.actors.messages import RunCommand
+from weft.actors.run_messages import Mode
 from weft.storage import (
     FinishRun,
     Run,
@@ -24,6 +25,7 @@ __all__ = [
     "answer_repeated",
     "context_of",
     "execution_error",
+    "superseded_error",
 ]
 
 _decode: Final = msgspec.msgpack.decode
@@ -39,27 +41,55 @@ class ActiveRun:
         run: the run, at its present attempt.
         execution: its way through the workflow.
         commands: who waits; more than one if its start was repeated meanwhile.
+        ending: its end is on its way to the store, by the clock.
     """
 
-    __slots__ = ("commands", "execution", "run")
+    __slots__ = ("commands", "ending", "execution", "run")
 
     def __init__(
         self, run: Run, execution: Execution, commands: list[RunCommand]
     ) -> None:
         self.run = run
         self.execution = execution
-        self.commands = commands
+        self.commands: list[RunCommand] = []
+        self.ending = False
+        for command in commands:
+            self.join(command)
+        self.tell("debug", self._event("began"))
+
+    def join(self, command: RunCommand) -> None:
+        """Have one more to answer; it reads along from here."""
+        self.commands.append(command)
+        if command.stream is not None:
+            self.execution.context.wanted |= frozenset(command.modes)
 
     def show(self, encoded: msgspec.Raw) -> None:
         """Give a durable state to whoever reads along."""
+        if not self.execution.context.wanted:
+            return
+        before = self.execution.context.state
         for command in self.commands:
-            if command.stream is not None:
-                command.stream.push(_decode(encoded))
+            if "states" in command.modes:
+                _push(command, "states", _decode(encoded))
+            if "updates" in command.modes:
+                _push(command, "updates", _change(before, _decode(encoded)))
+        self.tell("debug", self._event("state", state=_decode(encoded)))
+
+    def tell(self, mode: Mode, data: Any) -> None:
+        """Give something to those who read along and want it."""
+        if mode in self.execution.context.wanted:
+            for command in self.commands:
+                if mode in command.modes:
+                    _push(command, mode, data)
+
+    def _event(self, kind: str, **data: Any) -> dict[str, Any]:
+        run = self.run
+        return {"type": kind, "run_id": run.run_id, "attempt": run.attempt, **data}
 
     def keep(self, encoded: msgspec.Raw) -> None:
         """Take note of a state that is durable now, and show it."""
-        self.execution.context.state_raw = encoded
         self.show(encoded)
+        self.execution.context.state_raw = encoded
 
     def answer(
         self, finish: FinishRun, error: BaseException | None, thread: Thread
@@ -71,18 +101,40 @@ class ActiveRun:
             error: what ended the run, if it was not success.
             thread: the thread as it is now.
         """
+        if finish.status == "success" and finish.state_id is not None:
+            self.show(finish.values)
+        self.tell("debug", self._event("ended", status=finish.status))
         if finish.status != "success":
             self.fail(execution_error(self.run, thread, error, finish.error))
             return
-        if finish.state_id is not None:
-            self.show(finish.values)
         for command in self.commands:
             answer(command, finish.result)
+
+    def failed_once(self, failure: Failure, delay_s: float) -> None:
+        """Tell that the attempt failed and another will follow."""
+        words = f"{failure.type}: {failure.message}"
+        self.tell("debug", self._event("failed", error=words, delay_s=delay_s))
 
     def fail(self, error: BaseException) -> None:
         """Answer everybody with an error."""
         for command in self.commands:
             command.fail(error)
+
+
+def _push(command: RunCommand, mode: Mode, data: Any) -> None:
+    if command.stream is not None:
+        command.stream.push((mode, data) if command.tagged else data)
+
+
+def _change(before: Any, after: Any) -> Any:
+    """Return what is new in a state: of a mapping the entries that changed."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    return {
+        key: value
+        for key, value in after.items()
+        if key not in before or before[key] != value
+    }
 
 
 def answer(command: RunCommand, result: msgspec.Raw) -> None:
@@ -104,24 +156,26 @@ def context_of(run: Run, thread: Thread) -> ExecutionContext:
 
 
 def answer_repeated(
-    command: RunCommand, run: Run, thread: Thread, store: Store
+    command: RunCommand, run_id: str, thread: Thread, store: Store
 ) -> None:
     """Answer a repeated start whose run is not in progress here, from the store."""
     with store.read() as snapshot:
-        stored = snapshot.run(run.run_id)
+        stored = snapshot.run(run_id)
     if stored is None:
         command.fail(
             ThreadNotFound(
-                f"Thread {run.thread_id!r} was removed after run {run.run_id} began.",
-                thread_id=run.thread_id,
+                f"Thread {thread.thread_id!r} was removed after run {run_id} began.",
+                thread_id=thread.thread_id,
                 op_id=command.op_id,
             )
         )
-    elif stored.status == "running":
+    elif command.background:
+        command.future.try_set(stored)
+    elif stored.finished_at_us is None:
         command.fail(
             RunInterrupted(
-                f"Run {run.run_id} is being taken over after a crash.",
-                thread_id=run.thread_id,
+                f"Run {run_id} is being taken over after a crash.",
+                thread_id=stored.thread_id,
                 op_id=command.op_id,
             )
         )
@@ -129,6 +183,13 @@ def answer_repeated(
         answer(command, stored.result_raw)
     else:
         command.fail(execution_error(stored, thread))
+
+
+def superseded_error(run: Run, thread: Thread, by: str) -> WorkflowExecutionError:
+    """Return the error of a run whose place another took before it began."""
+    words = f"Run {by} took its place."
+    cause = RunInterrupted(words, thread_id=run.thread_id)
+    return execution_error(run, thread, cause, Failure("RunInterrupted", words))
 
 
 def execution_error(

@@ -128,19 +128,22 @@ class Children(dict[str, Cell[ThreadActor]]):
         self._take_over(thread_id)
 
     def _take_over(self, thread_id: str) -> None:
-        """Resume the run that a broken actor was in."""
+        """Resume the runs that a broken actor had in hand."""
         with self._services.store.read() as snapshot:
             thread = snapshot.thread(thread_id)
             run_id = thread.run_id if thread is not None else None
             run = snapshot.run(run_id) if run_id is not None else None
-        if thread is None or run is None:
+            queued = [snapshot.run(key) for key, _ in snapshot.queued_runs(thread_id)]
+        if thread is None:
             return
-        if run.attempt < ATTEMPTS_MAX:
+        if run is not None and run.attempt < ATTEMPTS_MAX:
             self.resume(Resume(run, thread))
-        else:
+        elif run is not None:
             failure = Failure("ActorCrashed", f"It crashed {run.attempt} times.")
             given_up = end_of(self._services.sources, run, "error", failure)
             self._services.submit(Submission(given_up))
+        for one in filter(None, queued):  # behind it: they can begin when it has ended
+            self.resume(Resume(one, thread))
 
 
 _NOBODY: Any = None

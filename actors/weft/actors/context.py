@@ -1,14 +1,31 @@
 """What a run sees of the world it runs in."""
 
-from typing import TYPE_CHECKING, Any, Final
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
+from weft.actors.future import Future
+from weft.actors.run_messages import Emitted, Stepped
+from weft.storage import InvalidArgument, RunInterrupted
+from weft.storage.ids import check_name
+from weft.storage.operations import encode_value
+
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from weft.storage import Store
+    from weft.storage.records import StepResult
 
 __all__ = ["ExecutionContext", "Stored"]
 
+
+T = TypeVar("T")
+
+RECORD_TIMEOUT_S: Final = 60.0
+"""How long a step waits for its record: a full disk is tried again each second."""
 
 _NIL: Final = msgspec.Raw(b"\xc0")
 
@@ -26,6 +43,16 @@ class Stored(msgspec.Struct, frozen=True):
     encoded: msgspec.Raw
 
 
+async def _awaited(future: Future[bool]) -> bool:
+    return await future
+
+
+def _value_of(step: StepResult | None, name: str) -> Any:
+    if step is None:
+        raise RunInterrupted(f"The run ended while step {name!r} was recorded.")
+    return step.value
+
+
 class ExecutionContext:
     """Given to a workflow as its first argument.
 
@@ -39,17 +66,25 @@ class ExecutionContext:
         run_id: the run.
         attempt: 1, and one more each time the run is taken over after a crash.
         store: the runtime's, for reading; None outside of one.
+        beats: how often the code has said that it is alive.
+        wanted: what those who read along want to be told of.
+        post: tells the run's thread; None where nobody would hear it.
+        on_cancel: told that the run was asked to stop; set by its executor.
     """
 
     __slots__ = (
         "_cancelled",
         "attempt",
+        "beats",
+        "on_cancel",
+        "post",
         "run_id",
         "session_id",
         "state_raw",
         "store",
         "thread_id",
         "thread_name",
+        "wanted",
     )
 
     def __init__(
@@ -67,6 +102,10 @@ class ExecutionContext:
         self.attempt = attempt
         self.state_raw: msgspec.Raw = _NIL
         self.store: Store | None = None
+        self.on_cancel: Callable[[], object] | None = None
+        self.post: Callable[[Any], object] | None = None
+        self.wanted: frozenset[str] = frozenset()
+        self.beats = 0
         self._cancelled = False
 
     @property
@@ -82,6 +121,77 @@ class ExecutionContext:
     def cancel(self) -> None:
         """Ask the run to stop: at its next yield at the latest."""
         self._cancelled = True
+        tell = self.on_cancel  # its executor may be done with the run at any time
+        if tell is not None:
+            tell()
+
+    def heartbeat(self) -> None:
+        """Say that the run is alive; see ``RunPolicy.heartbeat_s``."""
+        self.beats += 1
+
+    def emit(self, data: Any, mode: Literal["custom", "messages"] = "custom") -> None:
+        """Tell whoever reads the run's stream now; nothing of it is kept.
+
+        Args:
+            data: anything that can be encoded; it is copied.
+            mode: "messages" for the pieces of a message that is being made.
+
+        Raises:
+            InvalidArgument: it cannot be encoded, or the mode is none of the two.
+        """
+        if mode not in {"custom", "messages"}:
+            raise InvalidArgument(f"mode is 'custom' or 'messages', not {mode!r}.")
+        if self.post is not None and mode in self.wanted:
+            encoded = encode_value(data, "the event")
+            self.post(Emitted(self.run_id, self.attempt, mode, encoded))
+
+    def step(self, name: str, function: Callable[[], T]) -> T:
+        """Execute a function once in the run, whatever happens to its process.
+
+        What it returned is recorded, durable, before this returns, and given back when
+        the run comes here again. A crash between the function's end and the record has
+        it executed again: its effects happen at least once, its record exactly once.
+
+        Args:
+            name: unique within the run.
+            function: takes nothing; what it returns can be encoded.
+
+        Returns:
+            what was recorded: a copy, as it is read back.
+
+        Raises:
+            StaleRevision: the run is not the one in progress any more.
+            Exception: what the function raised; that is not recorded.
+        """
+        known = self._recorded(name)
+        if known is None:
+            recording = self._record(name, function())
+            recording.get(timeout=RECORD_TIMEOUT_S)
+            known = self._recorded(name)
+        return _value_of(known, name)  # type: ignore[no-any-return]
+
+    async def step_async(self, name: str, function: Callable[[], Awaitable[T]]) -> T:
+        """Execute an asynchronous function once in the run; else as :meth:`step`."""
+        known = self._recorded(name)
+        if known is None:
+            recording = self._record(name, await function())
+            await asyncio.wait_for(_awaited(recording), RECORD_TIMEOUT_S)
+            known = self._recorded(name)
+        return _value_of(known, name)  # type: ignore[no-any-return]
+
+    def _recorded(self, name: str) -> StepResult | None:
+        check_name(name, "step name")
+        if self.store is None or self.post is None:
+            raise InvalidArgument("Steps are recorded in a run of a runtime only.")
+        with self.store.read() as snapshot:
+            return snapshot.step(self.run_id, name)
+
+    def _record(self, name: str, value: Any) -> Future[bool]:
+        future: Future[bool] = Future()
+        encoded = encode_value(value, f"what step {name!r} returned")
+        if self.post is not None:
+            self.post(Stepped(self.run_id, self.attempt, name, encoded, future))
+        return future
 
     def __repr__(self) -> str:
         return (

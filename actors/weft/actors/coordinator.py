@@ -21,6 +21,7 @@ import msgspec
 from weft.actors.door import at_the_door
 from weft.actors.future import Future
 from weft.actors.health import Health, HealthReport
+from weft.actors.history_operations import HistoryOperations
 from weft.actors.queries import Queries
 from weft.actors.retention_operations import RetentionOperations
 from weft.actors.runs import Runs
@@ -42,6 +43,7 @@ class Coordinator(
     ThreadOperations,
     Runs,
     Queries,
+    HistoryOperations,
     RetentionOperations,
     Synchroniser,
     Health,

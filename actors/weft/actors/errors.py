@@ -16,7 +16,9 @@ __all__ = [
     "ActorQuarantined",
     "AskOrderError",
     "DeadlockError",
+    "RemoteError",
     "RestartsExceeded",
+    "WorkerDied",
     "ask_order_error",
     "deadlock_error",
 ]
@@ -73,6 +75,24 @@ class RestartsExceeded(SessionThreadException):
 
     remedy = "Look at the cause; the supervisor has stopped its children."
     exit_code = 70
+
+
+class WorkerDied(SessionThreadException):
+    """The process that executed the run has ended."""
+
+    remedy = "Run it again; look at its exit code: a signal's is negative."
+
+    @property
+    def exit_code_of_worker(self) -> int | None:
+        """The exit code of the process; a signal's number, negative, if that was it."""
+        code: int | None = self.details.get("exit_code")
+        return code
+
+
+class RemoteError(SessionThreadException):
+    """The workflow raised, in a process, what cannot be sent to another one."""
+
+    remedy = "Look at the message; raise what can be pickled to have the error itself."
 
 
 def deadlock_error(chain: list[str]) -> DeadlockError:

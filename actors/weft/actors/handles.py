@@ -12,7 +12,7 @@ from weft.actors.door import at_the_door
 from weft.actors.future import Future
 from weft.actors.spec import new_thread
 from weft.actors.stream import Stream
-from weft.storage import Session, State, Thread
+from weft.storage import Run, Session, State, Thread
 from weft.storage.records import StateRef
 
 if TYPE_CHECKING:
@@ -152,9 +152,24 @@ class ThreadHandle:
         """
         return self._runtime.coordinator.get_thread(self.thread_id)
 
-    def state(self) -> Future[State | None]:
-        """Return the last durable state, None before the first."""
-        return self._runtime.coordinator.get_thread_state(self.thread_id)
+    def state(self, step: int | None = None) -> Future[State | None]:
+        """Return the last durable state, or that of a step; None if there is none."""
+        return self._runtime.coordinator.get_thread_state(self.thread_id, step)
+
+    def restore(self, step: int, **how: Any) -> Future[StateRef]:
+        """Make an earlier state the latest again; the thread must be idle."""
+        return self._runtime.coordinator.restore_state(self.thread_id, step, **how)
+
+    def fork(
+        self, name: str, session_id: str | None = None, **how: Any
+    ) -> Future["ThreadHandle"]:
+        """Copy the thread with its states; see :meth:`Coordinator.fork_thread`."""
+        copying = self._runtime.coordinator.fork_thread(
+            self.thread_id, name, session_id, **how
+        )
+        return copying.map(
+            lambda made: ThreadHandle(self._runtime, made.thread_id, made.session_id)
+        )
 
     def history(
         self, *, limit: int = 100, before: int | None = None
@@ -189,6 +204,7 @@ class ThreadHandle:
         workflow: str | None = None,
         op_id: str | None = None,
         timeout_s: float | None = None,
+        **options: Any,
     ) -> Future[Any]:
         """Run the workflow; the answer is what it returned, or yielded last.
 
@@ -197,6 +213,8 @@ class ThreadHandle:
             workflow: overrides the thread's own for this run.
             op_id: the idempotency key.
             timeout_s: the deadline of the answer; the run goes on.
+            options: ``if_running``, ``after_seconds``, ``deadline_s`` of
+                :meth:`Coordinator.run`.
 
         Raises:
             WorkflowExecutionError: it failed.
@@ -210,6 +228,15 @@ class ThreadHandle:
             workflow=workflow,
             op_id=op_id,
             timeout_s=timeout_s,
+            **options,
+        )
+
+    def start_run(
+        self, config: Mapping[str, Any] | None = None, **options: Any
+    ) -> Future[Run]:
+        """Start a run in the background; the answer is the run, durable."""
+        return self._runtime.coordinator.start_run(
+            config, thread_id=self.thread_id, owner_hint=self._owner_hint, **options
         )
 
     def stream(
@@ -219,8 +246,17 @@ class ThreadHandle:
         workflow: str | None = None,
         op_id: str | None = None,
         timeout_s: float | None = None,
+        **options: Any,
     ) -> Stream[Any]:
-        """Run the workflow and read its durable states as they come."""
+        """Run the workflow and read its durable states as they come.
+
+        Args:
+            config: updates the thread's own for this run.
+            workflow: overrides the thread's own for this run.
+            op_id: the idempotency key.
+            timeout_s: the deadline of the answer; the run goes on.
+            options: ``mode`` of :meth:`Coordinator.stream`, and those of :meth:`run`.
+        """
         return self._runtime.coordinator.stream(
             config,
             thread_id=self.thread_id,
@@ -228,6 +264,7 @@ class ThreadHandle:
             workflow=workflow,
             op_id=op_id,
             timeout_s=timeout_s,
+            **options,
         )
 
     def transfer_to(

@@ -11,9 +11,10 @@ import msgspec
 
 from weft.actors.cell import Cell
 from weft.actors.future import Future
+from weft.actors.run_messages import Mode
 from weft.actors.stream import Stream
 from weft.storage import Operation, Outcome, Submission, Thread
-from weft.storage.operations import Failure
+from weft.storage.operations import Failure, IfBusy
 from weft.storage.records import Run
 from weft.storage.rules import Event
 
@@ -91,6 +92,14 @@ class RunCommand(msgspec.Struct):
         future: gets the result.
         stream: gets the states, if somebody reads them.
         deadline_ns: on the ``time.monotonic_ns`` clock; 0 for none.
+        if_running: what it does about a run in progress.
+        not_before_us: when it may begin; 0 for at once.
+        timeout_us: how long it may take; 0 for what its workflow says.
+        modes: what the stream shows.
+        tagged: the stream shows what is what.
+        background: the future gets the run as soon as that is durable.
+        joins: the run is there; the future gets its end.
+        is_lasting: its place in the line is durable.
     """
 
     op_id: str
@@ -103,6 +112,14 @@ class RunCommand(msgspec.Struct):
     future: Future[Any]
     stream: Stream[Any] | None = None
     deadline_ns: int = 0
+    if_running: IfBusy = "enqueue"
+    not_before_us: int = 0
+    timeout_us: int = 0
+    modes: tuple[Mode, ...] = ("states",)
+    tagged: bool = False
+    background: bool = False
+    joins: bool = False
+    is_lasting: bool = True
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, whoever waits."""

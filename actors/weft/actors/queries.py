@@ -115,16 +115,25 @@ class Queries(Door):
         """
         return self._read(lambda snapshot: _thread(snapshot, thread_id))
 
-    def get_thread_state(self, thread_id: str) -> Future[State | None]:
+    @at_the_door
+    def get_thread_state(
+        self, thread_id: str, step: int | None = None
+    ) -> Future[State | None]:
         """Return a thread's last durable state, None before the first.
+
+        Args:
+            thread_id: the thread.
+            step: the state of this step instead; None if it is not, or not any more.
 
         Raises:
             ThreadNotFound: there is no such thread.
         """
+        if step is not None:
+            check_limit(step, "step")
 
         def find(snapshot: Snapshot) -> State | None:
             _thread(snapshot, thread_id)
-            return snapshot.state(thread_id)
+            return snapshot.state(thread_id, step)
 
         return self._read(find)
 

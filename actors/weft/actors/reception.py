@@ -59,8 +59,9 @@ class Reception:
             )
 
     def cancel(self, run_id: str) -> Future[bool]:
-        """Ask a run to stop; the answer is whether it was in progress here."""
-        cell = self._services.live_runs.get(run_id)
+        """Ask a run to stop; the answer is whether it had not ended."""
+        services = self._services
+        cell = services.live_runs.get(run_id) or services.waiting_runs.get(run_id)
         if cell is None:
             return Future.completed(value=False)
         future: Future[bool] = cell.ask(CancelRun(run_id), block=False)

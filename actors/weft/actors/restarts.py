@@ -170,7 +170,7 @@ class Restarts:
         try:
             with self._services.store.read() as snapshot:
                 thread = snapshot.thread(run.thread_id)
-            if thread is not None and thread.run_id == run.run_id:
+            if thread is not None and (run.is_queued or thread.run_id == run.run_id):
                 cell = self._activate(thread.session_id)
                 self._services.scheduler.post_system(cell, Resume(run, thread))
         except Exception:  # the next open finds it

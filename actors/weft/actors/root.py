@@ -241,10 +241,13 @@ class Root(Resident):
         with self._services.store.read() as snapshot:
             found = [
                 (snapshot.run(run_id), snapshot.thread(thread_id))
-                for run_id, thread_id in snapshot.live_runs()
+                for runs in (snapshot.live_runs(), snapshot.queued_runs())
+                for run_id, thread_id in runs
             ]
         for run, thread in found:
-            if run is not None and thread is not None and thread.run_id == run.run_id:
+            if run is None or thread is None:
+                continue
+            if run.is_queued or thread.run_id == run.run_id:
                 cell = self.session(thread.session_id)
                 # Ahead of clients' mail: the thread is busy with this run.
                 self._services.scheduler.post_system(cell, Resume(run, thread))

@@ -20,7 +20,8 @@ import pykka
 
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher
-from weft.actors.executor import PoolExecutor, WorkflowExecutor
+from weft.actors.executor import WorkflowExecutor
+from weft.actors.executors import Executors
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.messages import (
@@ -98,7 +99,9 @@ class Runtime:
         self._dispatcher = Dispatcher.shared()
         self._timers = Timers()
         self._writer = Writer(store, self._publish)
-        self._executor = executor or PoolExecutor()
+        self._executor = (
+            executor if isinstance(executor, Executors) else Executors(executor)
+        )
         self._services = Services(
             self._dispatcher,
             store,
@@ -144,7 +147,9 @@ class Runtime:
             path: the data directory; created if it is missing.
             store: an open store instead; the runtime closes it.
             workflows: decorated functions, or a mapping of name to callable.
-            executor: where user code runs; a pool of OS threads if omitted.
+            executor: where plain functions and generators run; or the
+                :class:`Executors` of all kinds. A pool of OS threads, an event loop
+                and as many processes as there are cores, if omitted.
             passivation: how many sessions stay resident, and how long.
             retention: what is kept how long.
             switch_interval_s: set Python's switch interval while the runtime is open;
@@ -353,7 +358,9 @@ class Runtime:
     def _interrupt(self) -> None:
         """Answer the callers of runs that are out of time."""
         error = StoreClosed("The runtime was closed before the run had ended.")
-        for cell in list(self._services.live_runs.values()):
+        services = self._services
+        cells = {*services.live_runs.values(), *services.waiting_runs.values()}
+        for cell in cells:
             self._dispatcher.post(cell, Release(error))
 
     def _settle(self) -> None:

@@ -37,6 +37,8 @@ class Services:
         threads: resident threads by id.
         owners: of threads that were looked for.
         live_runs: the thread of each run that is in progress here.
+        waiting_runs: the thread of each run that waits for its turn here.
+        stale_writes: how many late writes of runs were refused.
         finished_runs: how many ended here, by status.
         restarts: actors that were replaced after a failure, by kind.
         started: actors that became resident, by kind.
@@ -62,12 +64,14 @@ class Services:
         "scheduler",
         "sessions",
         "sources",
+        "stale_writes",
         "started",
         "stopped",
         "store",
         "submit",
         "threads",
         "timers",
+        "waiting_runs",
         "workflows",
     )
 
@@ -94,7 +98,9 @@ class Services:
         self.threads: dict[str, Cell[Any]] = {}
         self.owners = Owners()
         self.live_runs: dict[str, Cell[Any]] = {}
+        self.waiting_runs: dict[str, Cell[Any]] = {}
         self.finished_runs: dict[str, int] = {}
+        self.stale_writes = 0
         self.restarts: Counter[str] = Counter()
         self.started: Counter[str] = Counter()
         self.stopped: Counter[tuple[str, str]] = Counter()

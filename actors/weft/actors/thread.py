@@ -1,33 +1,24 @@
-"""The actor of a thread: it runs the thread's workflow, one run at a time.
+"""The actor of a thread: its mail, its owner, and who wants it idle.
 
 A supervised child of its session's actor, there while it has something to do; a
-transfer gives it a new parent, live run and all. Its run's writes carry the thread's
-``rev``: one that was on its way when the thread moved is refused as stale and sent
-again under the new ``rev``; one of a run that was superseded stays refused.
+transfer gives it a new parent, live run and all. Which run is next is decided in
+:mod:`weft.actors.turns`, and how it goes on in :mod:`weft.actors.running`.
 
 Guarantees: runs of a thread never overlap; each begins after its start is durable and
 is answered after its end is; every waiting caller is answered, whatever ends the run.
 """
 
-from collections import deque
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import msgspec
-
-from weft.actors.active_run import ActiveRun, answer_repeated, context_of
-from weft.actors.executor import Execution
-from weft.actors.holds import Holds
 from weft.actors.light_actor import handles
+from weft.actors.line import Waiting
 from weft.actors.messages import (
     CancelRun,
     ChildGone,
-    Failed,
     Hold,
     Passivate,
     Release,
-    Resume,
     Retry,
-    Returned,
     Routed,
     RunCommand,
     Settled,
@@ -35,39 +26,17 @@ from weft.actors.messages import (
     Unhold,
     Yielded,
 )
-from weft.actors.resident import Resident
-from weft.actors.run_operations import (
-    append_of,
-    check_registered,
-    end_of,
-    failed_end_of,
-    resumption_of,
-    start_of,
-)
-from weft.actors.services import Services
+from weft.actors.run_messages import Migrated, Stepped
+from weft.actors.running import Finish, GiveBack
 from weft.actors.submitter import Submitter
-from weft.storage import (
-    FinishRun,
-    Outcome,
-    Run,
-    SessionThreadException,
-    StaleRevision,
-    StoreClosed,
-    Thread,
-)
-from weft.storage.operations import DEFAULT_WORKFLOW, Failure
+from weft.actors.turns import Begin, End, Turns
+from weft.storage import Outcome, RunInterrupted
+from weft.storage.operations import Failure
 
 __all__ = ["ThreadActor"]
 
 
-class _Finish(msgspec.Struct):
-    """The end of a run on its way to the store."""
-
-    operation: FinishRun
-    error: BaseException | None = None
-
-
-class ThreadActor(Resident):
+class ThreadActor(Turns):
     """Runs one thread.
 
     Args:
@@ -76,19 +45,6 @@ class ThreadActor(Resident):
     """
 
     kind: ClassVar[str] = "thread"
-
-    def __init__(self, services: Services, thread: Thread) -> None:
-        super().__init__(services.scheduler, thread.thread_id)
-        self._services = services
-        self._sources = services.sources
-        self._submitter = Submitter(services, self.actor_ref)
-        self._thread = thread
-        self._queue: deque[RunCommand] = deque()
-        self._starting: RunCommand | Resume | None = None
-        self._active: ActiveRun | None = None
-        self._holds = Holds(services.scheduler)
-        self._removed: Exception | None = None
-        self._retired = False
 
     @property
     def rev(self) -> int:
@@ -103,7 +59,8 @@ class ThreadActor(Resident):
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self._active or self._starting or self._queue or self._holds)
+        busy = self._active or self._starting or self._asked
+        return not (busy or self._line or self._holds)
 
     @handles(Passivate)
     def _passivate(self, _message: Passivate) -> None:
@@ -124,56 +81,16 @@ class ThreadActor(Resident):
             self._hand_on(command)
         elif self._removed is not None:
             command.fail(self._removed)
+        elif command.joins:
+            self._rejoin(command, command.run_id)
+        elif self._holds or (not command.is_lasting and self._in_front() is not None):
+            # Nobody was told yet that it is accepted; so it need not be durable.
+            self._line.add(Waiting(None, [command]))
+            self._next()
         else:
-            self._queue.append(command)
-            self._begin_next()
+            self._ask(command)
 
-    def _begin_next(self) -> None:
-        while self._queue and not (self._active or self._starting or self._holds.held):
-            command = self._queue.popleft()
-            try:
-                self._begin(command)
-            except SessionThreadException as error:
-                self._not_begun(command)
-                command.fail(error)
-
-    def _begin(self, command: RunCommand) -> None:
-        services = self._services
-        if services.closing:
-            raise StoreClosed("The runtime is closing.", op_id=command.op_id)
-        name = command.workflow or self._thread.workflow or DEFAULT_WORKFLOW
-        check_registered(name, command, services.workflows, services.store)
-        self._starting = command
-        # Live from here: a runtime that closes waits for what it has begun to begin.
-        services.run_began(command.run_id, self.actor_ref)
-        version = services.workflows.version(name)
-        start = start_of(self._sources, command, self._thread, version)
-        self._submitter.submit(start, command)
-
-    def _not_begun(self, command: RunCommand) -> None:
-        self._starting = None
-        self._services.run_ended(command.run_id, None)
-
-    @handles(Resume)
-    def _resume(self, message: Resume) -> None:
-        run = message.run
-        if self._active is not None or self._removed is not None:
-            return
-        parent = self.actor_ref.parent
-        if self._retired and parent is not None:
-            self._services.scheduler.post(parent, message)
-            return
-        self._starting = message
-        if run.workflow in self._services.workflows:
-            version = self._services.workflows.version(run.workflow)
-            self._submitter.submit(resumption_of(self._sources, run, version), message)
-        else:
-            failure = Failure(
-                "WorkflowNotRegistered",
-                f"The process ended and workflow {run.workflow!r} is not registered.",
-            )
-            finish = end_of(self._sources, run, "interrupted", failure)
-            self._submitter.submit(finish, _Finish(finish))
+    # Answers
 
     @handles(Settled)
     def _settled(self, message: Settled) -> None:
@@ -181,32 +98,29 @@ class ThreadActor(Resident):
         if self._removed is not None:
             if isinstance(request, RunCommand):
                 self._started_too_late(message, self._removed)
+            elif isinstance(request, Stepped):
+                request.future.try_fail(outcome.error or self._removed)
             return
-        if self._submitter.retries(message):
-            return
+        if not self._submitter.retries(message):
+            self._answered(request, outcome)
+
+    def _answered(self, request: Any, outcome: Outcome) -> None:
         match request:
             case RunCommand():
                 self._started(request, outcome)
-            case Resume():
-                self._resumed(outcome)
-            case Yielded():
+            case Begin():
+                self._begun(request, outcome)
+            case End():
+                self._ended(request, outcome)
+            case Yielded() | Migrated():
                 self._appended(request, outcome)
-            case _Finish():
-                self._finished(request, outcome)
-
-    def _started(self, command: RunCommand, outcome: Outcome) -> None:
-        if outcome.error is None and not outcome.replayed:
-            if self._starting is command:
-                self._starting = None
-            self._execute(outcome.result, [command])
-            return
-        if self._starting is command:
-            self._not_begun(command)
-        if outcome.error is not None:
-            command.fail(outcome.error)
-            self._next()
-        else:
-            self._rejoin(command, outcome.result)
+            case Stepped():
+                self._recorded(request, outcome)
+            case GiveBack():
+                self._given_back(request, outcome)
+            case Finish():
+                self._finished_active(request, outcome)
+                self._next()
 
     def _started_too_late(self, message: Settled, removed: Exception) -> None:
         """Hand on a start that crossed the removal; if applied, to the next life."""
@@ -226,102 +140,7 @@ class ThreadActor(Resident):
         """Whether another actor, or none, stands for the thread."""
         return self._services.threads.get(self._thread.thread_id) is not self.actor_ref
 
-    def _rejoin(self, command: RunCommand, run: Run) -> None:
-        """Answer a repeated start: with the run's end, or with its progress."""
-        if self._active is not None and self._active.run.run_id == run.run_id:
-            self._active.commands.append(command)
-            return
-        answer_repeated(command, run, self._thread, self._services.store)
-        self._next()
-
-    def _resumed(self, outcome: Outcome) -> None:
-        self._starting = None
-        if outcome.error is None:
-            self._execute(outcome.result, [])
-        else:
-            self._next()
-
-    def _execute(self, run: Run, commands: list[RunCommand]) -> None:
-        services, cell = self._services, self.actor_ref
-        workflow = services.workflows.find(run.workflow)
-        context = context_of(run, self._thread)
-        execution = Execution(cell, services.store, workflow, run, context)
-        if self._holds.cancelling:  # it came before the start
-            context.cancel()
-        self._active = ActiveRun(run, execution, commands)
-        self._services.run_began(run.run_id, self.actor_ref)
-        self._services.executor.submit(execution.step)
-
-    def _current(self, run_id: str, attempt: int) -> ActiveRun | None:
-        active = self._active
-        if active is None or active.run.run_id != run_id:
-            return None
-        return active if active.run.attempt == attempt else None
-
-    @handles(Yielded)
-    def _yielded(self, message: Yielded) -> None:
-        active = self._current(message.run_id, message.attempt)
-        if active is not None and message.is_stored:
-            active.keep(message.encoded)
-            self._services.executor.submit(active.execution.step)
-        elif active is not None:
-            self._append(message, self._thread.rev)
-
-    def _append(self, message: Yielded, rev: int) -> None:
-        operation = append_of(self._sources, message, self._thread.thread_id, rev)
-        self._submitter.submit(operation, message)
-
-    def _appended(self, message: Yielded, outcome: Outcome) -> None:
-        active = self._current(message.run_id, message.attempt)
-        if active is None:
-            return
-        error = outcome.error
-        if error is None:
-            active.keep(message.encoded)
-            self._services.executor.submit(active.execution.step)
-        elif isinstance(error, StaleRevision) and "stored_rev" in error.details:
-            # Still the present run and attempt: its thread has moved.
-            self._append(message, error.details["stored_rev"])
-        else:
-            self._drop(active, error)
-
-    @handles(Returned)
-    def _returned(self, message: Returned) -> None:
-        active = self._current(message.run_id, message.attempt)
-        if active is not None:
-            value, is_state = message.encoded, message.is_state
-            finish = end_of(
-                self._sources, active.run, "success", result=value, is_state=is_state
-            )
-            self._submitter.submit(finish, _Finish(finish))
-
-    @handles(Failed)
-    def _failed(self, message: Failed) -> None:
-        active = self._current(message.run_id, message.attempt)
-        if active is not None:
-            finish = failed_end_of(self._sources, active.run, message)
-            self._submitter.submit(finish, _Finish(finish, message.error))
-
-    def _finished(self, finish: _Finish, outcome: Outcome) -> None:
-        operation = finish.operation
-        if isinstance(self._starting, Resume):
-            self._starting = None
-        active = self._current(operation.run_id, operation.attempt)
-        if active is not None and outcome.error is not None:
-            self._drop(active, outcome.error)
-        elif active is not None:
-            self._services.run_ended(operation.run_id, operation.status)
-            active.answer(finish.operation, finish.error, self._thread)
-            self._active = None
-        self._next()
-
-    def _drop(self, active: ActiveRun, error: BaseException) -> None:
-        """Give a run up that the store does not know as the present one any more."""
-        self._active = None
-        active.execution.context.cancel()
-        self._services.run_ended(active.run.run_id, "interrupted")
-        active.fail(error)
-        self._next()
+    # Ownership
 
     @handles(ThreadChanged)
     def _changed(self, message: ThreadChanged) -> None:
@@ -338,16 +157,34 @@ class ThreadActor(Resident):
 
     @handles(CancelRun)
     def _cancel(self, message: CancelRun) -> bool:
-        active = self._active
-        if active is None or active.run.run_id != message.run_id:
+        run_id, active = message.run_id, self._active
+        between = self._line.between
+        if active is not None and active.run.run_id == run_id:
+            active.execution.context.cancel()
+        elif between is not None and between.run_id == run_id:
+            self._stop_between("It was asked to stop.")
+        else:
+            return self._cancel_waiting(run_id)
+        return True
+
+    def _cancel_waiting(self, run_id: str) -> bool:
+        waiting = self._line.drop(run_id)
+        if waiting is None:
             return False
-        active.execution.context.cancel()
+        failure = Failure("RunInterrupted", "It was cancelled before it began.")
+        if waiting.run is None:
+            waiting.fail(RunInterrupted(failure.message, op_id=None))
+        else:
+            error = RunInterrupted(failure.message, thread_id=self._thread.thread_id)
+            self._end(waiting.run, waiting.commands, "interrupted", failure, error)
         return True
 
     @handles(Hold)
     def _hold(self, message: Hold) -> None:
         if message.cancel and self._active is not None:
             self._active.execution.context.cancel()
+        elif message.cancel:
+            self._stop_between("Its thread is to be removed.")
         self._holds.add(message)
         self._next()
 
@@ -356,42 +193,55 @@ class ThreadActor(Resident):
         self._holds.release(message.command)
         self._next()
 
-    def _next(self) -> None:
-        """Go on to what waits: first who wants the thread idle, then the next run."""
-        if self._active or self._starting or self._holds.held:
-            return
-        if self._holds.waiting:
-            self._holds.grant()
-        else:
-            self._begin_next()
-
     @handles(Release)
     def _release(self, message: Release) -> None:
         if self._is_struck_off:  # the writer will say what became of them
             self.loosen()
-            if isinstance(self._starting, RunCommand):
-                self._not_begun(self._starting)
-            while self._queue:
-                self._hand_on(self._queue.popleft())
+            self._leave_asked()
+            for waiting in list(self._line):
+                if waiting.run is None and self._line.drop(waiting.run_id):
+                    self._hand_on(waiting.commands[0])
         self.abandon(message.error)
         self._removed = message.error  # whose mail is on its way is answered, too
+
+    def _leave_asked(self) -> None:
+        """Let the writer's answers decide on the starts that are on their way to it."""
+        if isinstance(self._starting, RunCommand):
+            self._not_begun(self._starting)
+        for command in list(self._asked.values()):
+            self._not_begun(command)
 
     def abandon(self, error: BaseException) -> None:
         """Answer everybody who waits, with an error; who wants it idle has it."""
         active, self._active = self._active, None
-        waiting = list(self._queue)
-        self._queue.clear()
-        if isinstance(self._starting, RunCommand):
-            waiting.append(self._starting)
-            self._not_begun(self._starting)
+        starting, self._starting = self._starting, None
+        commands: list[RunCommand] = []
+        for waiting in self._line.clear():
+            commands += waiting.commands
+            self._services.waiting_runs.pop(waiting.run_id, None)
+        commands += self._asked.values()
+        if isinstance(starting, RunCommand):
+            commands.append(starting)
+            self._services.run_ended(starting.run_id, None)
+        elif starting is not None:
+            commands += starting.waiting.commands
+            self._services.run_ended(starting.waiting.run_id, None)
+        self._forget_asked()
         if active is not None:
-            active.execution.context.cancel()
+            self._abandon(active)
             self._services.run_ended(active.run.run_id, "interrupted")
-            waiting += active.commands
-        self._starting = None
-        for command in waiting:
+            commands += active.commands
+        for command in commands:
             command.fail(error)
         self._holds.grant_all()
+
+    def _forget_asked(self) -> None:
+        """Take the clocks down, and the own runs out of the directories."""
+        self._clocks.stop()
+        self._clocks.wake(self.actor_ref, None)
+        for run_id in self._asked:
+            self._services.run_ended(run_id, None)
+        self._asked.clear()
 
     @handles(Retry)
     def _retry(self, message: Retry) -> None:

@@ -10,14 +10,15 @@ Guarantees:
       what was asked is withdrawn, and changes nothing.
     - Of two that close it at the same moment at least one is refused.
     - A run that waits for a run gives its place in the pool to another meanwhile
-      (:mod:`weft.actors.pool`), or gets Overloaded if there are too many of them.
+      (:mod:`weft.actors.pool`), or gets Overloaded if there are too many of them; so it
+      does with its places in the limits (:mod:`weft.actors.limits`).
 
-Seen are waits on the OS thread that executes the run, for what a run asked. One who
-waits elsewhere has deadlines.
+Seen are waits for what a run asked, on the OS thread that executes the run, and on an
+event loop in its task and the tasks begun there. One who waits elsewhere has deadlines.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -25,6 +26,8 @@ import msgspec
 
 from weft.actors.errors import DeadlockError
 from weft.actors.future import Future
+from weft.actors.limits import Seat
+from weft.actors.loop_thread import on_loop_thread
 from weft.actors.messages import Command, RunCommand
 from weft.actors.pool import giving_way
 from weft.actors.stream import Stream
@@ -35,6 +38,7 @@ __all__ = [
     "RunStream",
     "bind",
     "executing",
+    "forget",
     "new_future",
     "waiting",
 ]
@@ -56,11 +60,12 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class _Asker(msgspec.Struct, frozen=True):
-    """A run whose step the present OS thread executes."""
+    """A run whose step the present OS thread, or asyncio task, executes."""
 
     place: _Place
     name: str
     run_id: str
+    seat: Seat
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place.thread_id}, run {self.run_id})"
@@ -84,25 +89,47 @@ class Step(Protocol):
 
 _asker: ContextVar[_Asker | None] = ContextVar("weft_run", default=None)
 
-# By the place of who waits. Each run enters and takes out its own, so that a dict,
+# By the place of who waits: more than one where the tasks of a run on an event loop
+# wait for different things. Each run enters and takes out its own, so that a dict,
 # whose single steps are atomic, is enough.
-_waits: dict[_Place, _Wait] = {}
+_waits: dict[_Place, tuple[_Wait, ...]] = {}
+
+
+class _Outside(msgspec.Struct):
+    """What a run has given up while it waits, and how many of its waits there are."""
+
+    back: ExitStack
+    waits: int = 0
+
+
+_outside: dict[_Asker, _Outside] = {}
 
 
 @contextmanager
-def executing(store: Store, step: Step) -> Iterator[None]:
+def executing(store: Store, step: Step, seat: Seat) -> Iterator[None]:
     """Mark the OS thread as one that executes a step of a run, in a with block.
 
     Args:
         store: of the runtime.
         step: what is executed.
+        seat: what the run holds of the limits.
     """
     place = _Place(id(store), step.thread_id)
-    token = _asker.set(_Asker(place, step.thread_name, step.run_id))
+    token = _asker.set(_Asker(place, step.thread_name, step.run_id, seat))
     try:
         yield
     finally:
         _asker.reset(token)
+
+
+def forget(store: Store, thread_id: str) -> None:
+    """Forget what a run waits for that is given up, so that it closes no circle.
+
+    Args:
+        store: of the runtime.
+        thread_id: the run's thread.
+    """
+    _waits.pop(_Place(id(store), thread_id), None)
 
 
 def new_future() -> Future[Any]:
@@ -167,11 +194,24 @@ class RunFuture(Future[Any]):
         Raises:
             DeadlockError: the answer depends on the run that waits.
             Overloaded: too many runs wait for runs.
+            RuntimeError: called on the event loop of the executor, which may be what
+                the answer needs.
             pykka.Timeout: the time is over.
             Exception: the one the future failed with.
         """
+        if not self.done() and on_loop_thread():
+            raise RuntimeError(
+                "get() would stall every asynchronous workflow. Await the future."
+            )
         with waiting(self):
             return super().get(timeout=timeout)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in asyncio, unless a circle of waiting runs would close."""
+        with waiting(self):
+            return (yield from super().__await__())
+
+    __iter__ = __await__
 
 
 class RunStream(Stream[Any]):
@@ -186,6 +226,10 @@ class RunStream(Stream[Any]):
     def __next__(self) -> Any:
         with waiting(self.future):
             return super().__next__()
+
+    async def __anext__(self) -> Any:
+        with waiting(self.future):
+            return await super().__anext__()
 
 
 @contextmanager
@@ -208,14 +252,49 @@ def waiting(future: Future[Any] | None) -> Iterator[None]:
         yield
         return
     wait = _Wait(asker, places, future)
-    _waits[asker.place] = wait  # first: of two that meet, one sees the other
+    _enter(wait)  # first: of two that meet, one sees the other
     try:
         _refuse_circle(wait)
-        with giving_way():
+        with _outside_of(asker):
             yield
     finally:
-        if _waits.get(asker.place) is wait:
-            del _waits[asker.place]
+        _leave(wait)
+
+
+def _enter(wait: _Wait) -> None:
+    place = wait.asker.place
+    _waits[place] = (*_waits.get(place, ()), wait)
+
+
+def _leave(wait: _Wait) -> None:
+    place = wait.asker.place
+    if place not in _waits:
+        return
+    others = tuple(other for other in _waits[place] if other is not wait)
+    if others:
+        _waits[place] = others
+    else:
+        del _waits[place]
+
+
+@contextmanager
+def _outside_of(asker: _Asker) -> Iterator[None]:
+    """Give a run's places up, from its first wait to the end of its last."""
+    outside = _outside.get(asker)
+    if outside is None:
+        outside = _Outside(ExitStack())
+        outside.back.enter_context(giving_way())
+        asker.seat.give_way()
+        outside.back.callback(asker.seat.take_back)
+        _outside[asker] = outside
+    outside.waits += 1
+    try:
+        yield
+    finally:
+        outside.waits -= 1
+        if not outside.waits:
+            del _outside[asker]
+            outside.back.close()
 
 
 def _refuse_circle(wait: _Wait) -> None:
@@ -246,9 +325,11 @@ def _find_circle(wait: _Wait) -> list[str]:
         place, path = paths.pop()
         if place == target:
             return [*path, str(wait.asker)]
-        further = _waits.get(place)
-        if place in seen or further is None or further.future.done():
+        if place in seen:
             continue
         seen.add(place)
-        paths += [(next_, [*path, str(further.asker)]) for next_ in further.places]
+        for further in _waits.get(place, ()):
+            if not further.future.done():
+                longer = [*path, str(further.asker)]
+                paths += [(next_, longer) for next_ in further.places]
     return []

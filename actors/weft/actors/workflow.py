@@ -2,7 +2,8 @@
 
 A workflow takes ``(context, config)``. A plain function's result becomes the thread's
 next durable state (None appends nothing); of a generator every yielded value does, and
-its result is what it returned, or else what it yielded last.
+its result is what it returned, or else what it yielded last. ``async def`` makes no
+difference to that, but to where the code runs: on an event loop.
 
 Not here: how a run is executed (:mod:`weft.actors.executor`) and what a run sees
 (:mod:`weft.actors.context`).
@@ -11,16 +12,22 @@ Not here: how a run is executed (:mod:`weft.actors.executor`) and what a run see
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
-from typing import Any, Final, overload
+from typing import Any, Final, Literal, get_args, overload
 
 import msgspec
 
+from weft.actors.reference import Reference
+from weft.actors.retry import NO_POLICY, RunPolicy
 from weft.storage import InvalidArgument, WorkflowNotRegistered
 from weft.storage.ids import check_name
 
-__all__ = ["Workflow", "Workflows", "workflow"]
+__all__ = ["Kind", "Workflow", "Workflows", "workflow"]
 
 Function = Callable[[Any, Any], Any]
+
+Kind = Literal["threads", "asyncio", "processes"]
+"""Where a workflow's code runs: on an OS thread, which it may block; on an event loop,
+which it may not; or in a process of its own, which can be killed."""
 
 
 class Workflow(msgspec.Struct, frozen=True):
@@ -30,22 +37,63 @@ class Workflow(msgspec.Struct, frozen=True):
         name: what threads call it by.
         version: told to every run; a resumed run tells it again.
         function: takes ``(context, config)``.
+        executor: where it runs.
+        concurrency_max: how many runs of it are in progress at once; None for as many
+            as there are places. A run that waits for another one does not count.
+        timeout_s: how long a run may take, in seconds; None for as long as it takes.
+        policy: how its runs are kept going.
     """
 
     name: str
     version: str
     function: Function
+    executor: Kind = "threads"
+    concurrency_max: int | None = None
+    timeout_s: float | None = None
+    policy: RunPolicy = NO_POLICY
 
     def __call__(self, context: Any, config: Any) -> Any:
         """Call the function itself, as if it were not decorated."""
         return self.function(context, config)
 
 
+class _Options(msgspec.Struct, frozen=True):
+    """What a decorator says of a workflow."""
+
+    name: str | None = None
+    version: str = "1"
+    executor: Kind | None = None
+    concurrency_max: int | None = None
+    timeout_s: float | None = None
+    policy: RunPolicy = NO_POLICY
+
+    def __post_init__(self) -> None:
+        kinds = get_args(Kind)
+        if self.executor is not None and self.executor not in kinds:
+            raise InvalidArgument(
+                f"executor is one of {', '.join(kinds)}, not {self.executor!r}."
+            )
+        limit: object = self.concurrency_max
+        if limit is not None and not (isinstance(limit, int) and limit >= 1):
+            raise InvalidArgument(f"concurrency_max is 1 or more, not {limit!r}.")
+        timeout_s: object = self.timeout_s
+        if timeout_s is not None and not (
+            isinstance(timeout_s, int | float) and timeout_s > 0
+        ):
+            raise InvalidArgument(f"timeout_s is above 0, not {timeout_s!r}.")
+
+
 @overload
 def workflow(function: Function, /) -> Workflow: ...
 @overload
 def workflow(
-    *, name: str | None = None, version: str = "1"
+    *,
+    name: str | None = None,
+    version: str = "1",
+    executor: Kind | None = None,
+    concurrency_max: int | None = None,
+    timeout_s: float | None = None,
+    policy: RunPolicy = NO_POLICY,
 ) -> Callable[[Function], Workflow]: ...
 def workflow(
     function: Function | None = None,
@@ -53,21 +101,33 @@ def workflow(
     *,
     name: str | None = None,
     version: str = "1",
+    executor: Kind | None = None,
+    concurrency_max: int | None = None,
+    timeout_s: float | None = None,
+    policy: RunPolicy = NO_POLICY,
 ) -> Workflow | Callable[[Function], Workflow]:
     """Make a function a workflow.
 
     Args:
-        function: takes ``(context, config)``: a plain function or a generator.
+        function: takes ``(context, config)``: a function or a generator, plain or
+            ``async``.
         name: what threads call it by; the function's own name if omitted.
         version: change it when a run begun under the old code must not go on under
             the new.
+        executor: where it runs: ``"threads"``; ``"asyncio"``, where what is ``async``
+            runs anyway; or ``"processes"``, for what computes, or must be killable: its
+            function is imported there by name.
+        concurrency_max: how many runs of it may be in progress at once.
+        timeout_s: how long a run may take, in seconds.
+        policy: when its runs are tried again, taken over, given up.
 
     Raises:
-        InvalidArgument: it is not a function that can run here.
+        InvalidArgument: it is not a function that can run there.
     """
+    options = _Options(name, version, executor, concurrency_max, timeout_s, policy)
     if function is None:
-        return lambda decorated: _make(name, version, decorated)
-    return _make(name, version, function)
+        return lambda decorated: _make(options, decorated)
+    return _make(options, function)
 
 
 ADAPTERS: Final = "weft.workflows"
@@ -75,16 +135,50 @@ ADAPTERS: Final = "weft.workflows"
 an object, each returns a :class:`Workflow`, or None if it knows nothing of it."""
 
 
-def _make(name: str | None, version: str, function: Any) -> Workflow:
+def _make(options: _Options, function: Any) -> Workflow:
     if not callable(function):
         return _adapted(function)
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    name = options.name or getattr(function, "__name__", type(function).__name__)
+    return Workflow(
+        check_name(name, "workflow name"),
+        options.version,
+        function,
+        _kind_of(function, options.executor),
+        options.concurrency_max,
+        options.timeout_s,
+        options.policy,
+    )
+
+
+def _kind_of(function: Function, wanted: Kind | None) -> Kind:
+    """Return where a function runs.
+
+    Raises:
+        InvalidArgument: it cannot run where it should.
+    """
+    if _is_async(function):
+        if wanted not in {None, "asyncio"}:
+            raise InvalidArgument(
+                f"{function!r} is asynchronous and runs on an event loop only, "
+                f"not with executor={wanted!r}."
+            )
+        return "asyncio"
+    if wanted == "asyncio" and inspect.isgeneratorfunction(function):
         raise InvalidArgument(
-            f"{function.__name__} is asynchronous; this version runs plain functions "
-            "and generators."
+            f"{function!r} is a plain generator: on an event loop it would keep all "
+            "others waiting. Make it `async def`."
         )
-    name = name or getattr(function, "__name__", type(function).__name__)
-    return Workflow(check_name(name, "workflow name"), version, function)
+    if wanted == "processes":
+        Reference.of(function)
+    return wanted or "threads"
+
+
+def _is_async(function: Function) -> bool:
+    call = getattr(function, "__call__", None)  # noqa: B004 - of an object's class
+    return any(
+        inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one)
+        for one in (function, call)
+    )
 
 
 def _adapted(given: object) -> Workflow:
@@ -122,7 +216,9 @@ class Workflows:
         if isinstance(function, Workflow):
             found = function
         else:
-            found = _make(None, "1", function)
+            found = _make(_Options(), function)
+        if found.executor == "processes":
+            Reference.of(found.function).check(found.function)
         if name is not None:
             found = msgspec.structs.replace(
                 found, name=check_name(name, "workflow name")

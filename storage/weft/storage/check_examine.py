@@ -172,7 +172,7 @@ class Examiner(Ownership):
         leaves_out = []
         if self._get(keys.thread_run_key(thread_id, run_id)) is None:
             leaves_out.append("the run index")
-        if run.finished_at_us is None:
+        if run.is_in_progress:
             if self._get(keys.live_run_key(run_id)) is None:
                 leaves_out.append("the index of live runs")
             if thread.run_id != run_id:

@@ -163,7 +163,7 @@ class Lookup(Pass):
         if (
             run is None
             or run.thread_id != thread_id
-            or (live and run.finished_at_us is not None)
+            or (live and not run.is_in_progress)
         ):
             self._tell(
                 "dangling_index_entry",

@@ -139,7 +139,7 @@ class WorkSweep:
     def _run(self, packed: bytes, run: Run) -> None:
         fact = hash((packed, packed_id(run.thread_id)))
         self.sums["runs"] += fact
-        if run.finished_at_us is None:
+        if run.is_in_progress:
             self.sums["live"] += fact
             self.sums["busy"] += fact
         self.seen[Run] += 1

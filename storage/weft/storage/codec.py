@@ -23,6 +23,7 @@ from weft.storage.records import (
     Run,
     Session,
     State,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -55,6 +56,7 @@ _KINDS: Final[dict[int, type]] = {
     0x70: Checkpoint,
     0x78: PendingWrite,
     0x80: ChannelValue,
+    0x88: StepResult,
 }
 _HEADS: Final = {kind: bytes([code]) for code, kind in _KINDS.items()}
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {

@@ -191,6 +191,10 @@ class Group(Draft):
                 thread_run_key(thread_id, run.run_id),
             ):
                 transaction.delete(*place(key))
+            for raw, _ in list(transaction.scan("R", b"\x03" + pack_id(run.run_id))):
+                transaction.delete("R", raw)
+        for raw, _ in list(transaction.scan("R", b"\x02" + pack_id(thread_id))):
+            transaction.delete("R", raw)
         for raw, _ in list(transaction.scan("X", pack_id(thread_id))):
             self._add("states", None, -1)
             transaction.delete("X", raw)

@@ -17,6 +17,8 @@ T     thread | 01 | session                  Association
 T     thread | 02 | run                      the run belongs to the thread
 R     00 | run                               thread id: the run is in progress
 R     01 | run                               Run
+R     02 | thread | seq | run                the run waits for its turn
+R     03 | run | step name                   StepResult
 X     thread | step                          State
 C     :mod:`weft.storage.keys_checkpoints`   what graphs leave
 I     session | seq | position               Interaction
@@ -48,9 +50,11 @@ __all__ = [
     "operation_key",
     "past_key",
     "place",
+    "queued_run_key",
     "run_key",
     "session_key",
     "state_key",
+    "step_key",
     "thread_key",
     "thread_run_key",
 ]
@@ -70,6 +74,8 @@ ASSOCIATION: Final = "association"
 THREAD_RUN: Final = "thread_run"
 LIVE_RUN: Final = "live_run"
 RUN: Final = "run"
+QUEUED_RUN: Final = "queued_run"
+STEP: Final = "step"
 HEAD: Final = "head"
 STATE: Final = "state"
 INTERACTION: Final = "interaction"
@@ -129,6 +135,17 @@ def live_run_key(run_id: str) -> Key:
 def run_key(run_id: str) -> Key:
     """The run's record."""
     return (RUN, run_id, "R", b"\x01" + pack_id(run_id))
+
+
+def queued_run_key(thread_id: str, seq: int, run_id: str) -> Key:
+    """Whether the run waits for its turn on the thread, since an operation."""
+    raw = b"\x02" + pack_id(thread_id) + seq.to_bytes(8, "big") + pack_id(run_id)
+    return (QUEUED_RUN, thread_id, seq, run_id, "R", raw)
+
+
+def step_key(run_id: str, name: str) -> Key:
+    """What a step of the run came to."""
+    return (STEP, run_id, name, "R", b"\x03" + pack_id(run_id) + name.encode())
 
 
 def head_key(thread_id: str) -> Key:

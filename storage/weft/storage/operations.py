@@ -10,16 +10,30 @@ encoded as the operation is made, so that what cannot be encoded is refused at t
 edge, before it can spoil a commit group.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from msgspec.structs import force_setattr
 
-from weft.storage.errors import InvalidArgument
+from weft.storage.encoding import (
+    VALUE_SIZE_BYTES_MAX,
+    encode_change,
+    encode_fields,
+    encode_mapping,
+    encode_value,
+)
 from weft.storage.operation_base import BaseOperation
 from weft.storage.operations_checkpoints import GraphOperation
-from weft.storage.records import EMPTY, NIL, RunStatus
+from weft.storage.operations_runs import (
+    Failure,
+    FinishRun,
+    IfBusy,
+    RecordStep,
+    ResumeRun,
+    RetryRun,
+    RunOperation,
+    StartRun,
+)
+from weft.storage.records import EMPTY, NIL
 
 __all__ = [
     "DEFAULT_WORKFLOW",
@@ -33,12 +47,16 @@ __all__ = [
     "Expire",
     "Failure",
     "FinishRun",
+    "ForkThread",
+    "IfBusy",
     "NewThread",
     "Operation",
+    "RecordStep",
     "RemoveThreads",
     "RenameThread",
     "Repair",
     "ResumeRun",
+    "RetryRun",
     "StartRun",
     "TrackInteraction",
     "TransferThreads",
@@ -54,73 +72,7 @@ up everybody behind them in the writer (1,000 creates are about 10 ms)."""
 DEFAULT_WORKFLOW: Final = "default"
 """What a thread runs that names no workflow of its own."""
 
-VALUE_SIZE_BYTES_MAX: Final = 16 << 20
-"""One encoded value. A page of LMDB's map is 4 KiB; values beyond some MiB belong in
-an object store, with their address here."""
-
 _Operation = BaseOperation
-_encode: Final = msgspec.msgpack.Encoder().encode
-_UNENCODABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
-
-
-def encode_value(value: Any, what: str = "value") -> msgspec.Raw:
-    """Return a value as it is stored.
-
-    Args:
-        value: anything msgspec encodes to MessagePack.
-        what: how to call it in the error.
-
-    Raises:
-        InvalidArgument: it cannot be encoded, or is larger than 16 MiB.
-    """
-    if value is None:
-        return NIL
-    try:
-        data = _encode(value)
-    except _UNENCODABLE as error:
-        raise InvalidArgument(
-            f"{what} cannot be encoded: {error}.", cause=error
-        ) from error
-    try:
-        # Not all that MessagePack can write it can read, such as mappings as keys.
-        msgspec.msgpack.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
-        words = f"{what} cannot be read back: {error}."
-        raise InvalidArgument(words, cause=error) from error
-    if len(data) > VALUE_SIZE_BYTES_MAX:
-        raise InvalidArgument(
-            f"{what} has {len(data)} bytes; at most {VALUE_SIZE_BYTES_MAX} are allowed."
-        )
-    return msgspec.Raw(data)
-
-
-def encode_mapping(value: Mapping[str, Any] | None, what: str) -> msgspec.Raw:
-    """Return a mapping as it is stored; None counts as empty.
-
-    Raises:
-        InvalidArgument: not a mapping with string keys, or not encodable.
-    """
-    if not value:
-        if value is None or isinstance(value, Mapping):
-            return EMPTY
-    elif isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise InvalidArgument(f"{what} must have strings as keys.")
-        return encode_value(dict(value), what)
-    raise InvalidArgument(f"{what} must be a mapping, not {type(value).__name__}.")
-
-
-def _encode_fields(
-    record: msgspec.Struct, encode: Callable[[Any, str], msgspec.Raw], *names: str
-) -> None:
-    for name in names:
-        value = getattr(record, name)
-        if type(value) is not msgspec.Raw:
-            force_setattr(record, name, encode(value, name))
-
-
-def _encode_change(value: Mapping[str, Any] | None, what: str) -> msgspec.Raw:
-    return NIL if value is None else encode_mapping(value, what)
 
 
 class CreateSession(_Operation, frozen=True, kw_only=True, tag=True):
@@ -132,7 +84,7 @@ class CreateSession(_Operation, frozen=True, kw_only=True, tag=True):
     open_existing: bool = False
 
     def __post_init__(self) -> None:
-        _encode_fields(self, encode_mapping, "metadata")
+        encode_fields(self, encode_mapping, "metadata")
 
 
 class UpdateSession(_Operation, frozen=True, kw_only=True, tag=True):
@@ -143,7 +95,7 @@ class UpdateSession(_Operation, frozen=True, kw_only=True, tag=True):
     metadata: msgspec.Raw = NIL  # msgspec decodes no union with Raw
 
     def __post_init__(self) -> None:
-        _encode_fields(self, _encode_change, "metadata")
+        encode_fields(self, encode_change, "metadata")
 
 
 class CloseSession(_Operation, frozen=True, kw_only=True, tag=True):
@@ -163,7 +115,7 @@ class NewThread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metadata: msgspec.Raw = EMPTY
 
     def __post_init__(self) -> None:
-        _encode_fields(self, encode_mapping, "config", "metadata")
+        encode_fields(self, encode_mapping, "config", "metadata")
 
 
 class CreateThreads(_Operation, frozen=True, kw_only=True, tag=True):
@@ -218,34 +170,6 @@ class RenameThread(_Operation, frozen=True, kw_only=True, tag=True):
     new_name: str
 
 
-class StartRun(_Operation, frozen=True, kw_only=True, tag=True):
-    """Begin a run on an idle thread, found by id or by name in a session.
-
-    Attributes:
-        workflow: overrides the thread's own.
-        config: updates the thread's own.
-    """
-
-    thread_id: str | None = None
-    session_id: str | None = None
-    thread_name: str | None = None
-    run_id: str
-    workflow: str | None = None
-    workflow_version: str = ""
-    config: msgspec.Raw = EMPTY
-
-    def __post_init__(self) -> None:
-        _encode_fields(self, encode_mapping, "config")
-
-
-class ResumeRun(_Operation, frozen=True, kw_only=True, tag=True):
-    """Take over a run whose process died, with the next attempt."""
-
-    thread_id: str
-    run_id: str
-    workflow_version: str = ""
-
-
 class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
     """Append a durable state.
 
@@ -253,6 +177,8 @@ class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
         run_id: the run that writes it; None for a state written by hand.
         attempt: the run's attempt, the fence against its own past.
         rev: the thread's rev the writer knows; None for a state written by hand.
+        workflow_version: the run goes on under this version of its workflow, whose
+            rule made the state of an older one's; "" leaves it.
     """
 
     thread_id: str
@@ -262,33 +188,31 @@ class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
     rev: int | None = None
     values: msgspec.Raw
     metadata: msgspec.Raw = EMPTY
+    workflow_version: str = ""
 
     def __post_init__(self) -> None:
-        _encode_fields(self, encode_value, "values")
-        _encode_fields(self, encode_mapping, "metadata")
+        encode_fields(self, encode_value, "values")
+        encode_fields(self, encode_mapping, "metadata")
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """Why a run ended without success: an exception's type and words."""
+class ForkThread(_Operation, frozen=True, kw_only=True, tag=True):
+    """Copy a thread, with its states up to one of them, as a new thread.
 
-    type: str
-    message: str
-
-
-class FinishRun(_Operation, frozen=True, kw_only=True, tag=True):
-    """End a run; ``state_id`` and ``values`` add its last state in one transaction."""
+    Attributes:
+        thread_id: what is copied; a run may be in progress, it is not copied.
+        step: the last state that is copied; None for all, and what graphs left.
+        new_thread_id: the copy's id.
+        name: the copy's name in its session.
+        session_id: the copy's owner; None for that of the original.
+        create_session: create the owner in the same transaction if it is missing.
+    """
 
     thread_id: str
-    run_id: str
-    attempt: int = 1
-    status: RunStatus = "success"
-    error: Failure | None = None
-    result: msgspec.Raw = NIL
-    state_id: str | None = None
-    values: msgspec.Raw = NIL
-
-    def __post_init__(self) -> None:
-        _encode_fields(self, encode_value, "result", "values")
+    step: int | None = None
+    new_thread_id: str
+    name: str
+    session_id: str | None = None
+    create_session: bool = False
 
 
 class TrackInteraction(_Operation, frozen=True, kw_only=True, tag=True):
@@ -303,8 +227,8 @@ class TrackInteraction(_Operation, frozen=True, kw_only=True, tag=True):
     timestamp_us: int
 
     def __post_init__(self) -> None:
-        _encode_fields(self, encode_value, "content")
-        _encode_fields(self, encode_mapping, "metadata")
+        encode_fields(self, encode_value, "content")
+        encode_fields(self, encode_mapping, "metadata")
 
 
 class Expire(_Operation, frozen=True, kw_only=True, tag=True):
@@ -377,10 +301,9 @@ Operation = (
     | RemoveThreads
     | TransferThreads
     | RenameThread
-    | StartRun
-    | ResumeRun
+    | RunOperation
     | AppendState
-    | FinishRun
+    | ForkThread
     | TrackInteraction
     | Expire
     | Repair

@@ -9,10 +9,20 @@ Every record carries ``rev`` (the life and ownership it was written under),
 ``created_seq`` and ``updated_seq`` (the operations that made and last changed it).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
+
+from weft.storage.record_base import EMPTY, NIL, Record, datetime_from_us
+from weft.storage.records_runs import (
+    Run,
+    RunRef,
+    RunStatus,
+    StateRef,
+    StepResult,
+    Superseding,
+)
 
 __all__ = [
     "EMPTY",
@@ -28,34 +38,14 @@ __all__ = [
     "Session",
     "State",
     "StateRef",
+    "StepResult",
+    "Superseding",
     "Thread",
     "Tombstone",
     "datetime_from_us",
 ]
 
 _decode: Final = msgspec.msgpack.decode
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-EMPTY: Final = msgspec.Raw(b"\x80")
-"""An encoded empty mapping."""
-
-NIL: Final = msgspec.Raw(b"\xc0")
-"""An encoded None."""
-
-RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
-
-
-def datetime_from_us(value_us: int) -> datetime:
-    """Return an aware UTC datetime, exact to the microsecond.
-
-    Args:
-        value_us: microseconds since the Unix epoch.
-    """
-    return _EPOCH + timedelta(microseconds=value_us)
-
-
-class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The base of all records: immutable, compact, invisible to the collector."""
 
 
 class Session(Record, frozen=True, array_like=True, gc=False):
@@ -196,58 +186,6 @@ class Association(Record, frozen=True, array_like=True, gc=False):
         return datetime_from_us(self.updated_at_us)
 
 
-class Run(Record, frozen=True, array_like=True, gc=False):
-    """One execution of a thread's workflow.
-
-    Attributes:
-        attempt: grows when the run is resumed; with ``rev`` it fences late writes.
-        error: ``{"type", "message"}`` of the failure, None otherwise.
-    """
-
-    run_id: str
-    thread_id: str
-    workflow: str
-    workflow_version: str
-    config_raw: msgspec.Raw
-    status: RunStatus
-    attempt: int
-    error: dict[str, str] | None
-    result_raw: msgspec.Raw
-    created_at_us: int
-    started_at_us: int
-    finished_at_us: int | None
-    rev: int
-    created_seq: int
-    updated_seq: int
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The thread's config updated with the run's, a fresh copy."""
-        value: dict[str, Any] = _decode(self.config_raw)
-        return value
-
-    @property
-    def result(self) -> Any:
-        """What the workflow returned or yielded last."""
-        return _decode(self.result_raw)
-
-    @property
-    def created_at(self) -> datetime:
-        """When the run was accepted."""
-        return datetime_from_us(self.created_at_us)
-
-    @property
-    def started_at(self) -> datetime:
-        """When the present attempt began."""
-        return datetime_from_us(self.started_at_us)
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When the run ended, None while it goes on."""
-        end_us = self.finished_at_us
-        return None if end_us is None else datetime_from_us(end_us)
-
-
 class State(Record, frozen=True, array_like=True, gc=False):
     """One durable state of a thread; ``step`` counts from 1 within the thread."""
 
@@ -264,7 +202,7 @@ class State(Record, frozen=True, array_like=True, gc=False):
     updated_seq: int
 
     @property
-    def ref(self) -> "StateRef":
+    def ref(self) -> StateRef:
         """Where the state stands, without what it holds."""
         return StateRef(self.state_id, self.thread_id, self.step)
 
@@ -283,23 +221,6 @@ class State(Record, frozen=True, array_like=True, gc=False):
     def created_at(self) -> datetime:
         """When the state was written."""
         return datetime_from_us(self.created_at_us)
-
-
-class StateRef(Record, frozen=True, array_like=True, gc=False):
-    """The answer to a state that was appended: where it stands."""
-
-    state_id: str
-    thread_id: str
-    step: int
-
-
-class RunRef(Record, frozen=True, array_like=True, gc=False):
-    """The answer to a run that was finished: how, and its last state if it had one."""
-
-    run_id: str
-    thread_id: str
-    status: RunStatus
-    state: StateRef | None
 
 
 class Interaction(Record, frozen=True, array_like=True, gc=False):

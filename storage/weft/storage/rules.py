@@ -23,6 +23,7 @@ import msgspec
 from weft.storage import operations as op
 from weft.storage import operations_checkpoints as op_graph
 from weft.storage import rules_checkpoints as graphs
+from weft.storage import rules_fork as forks
 from weft.storage import rules_repair as repairs
 from weft.storage import rules_retention as retention
 from weft.storage import rules_runs as runs
@@ -114,7 +115,7 @@ def reads(operation: op.Operation) -> list[Key]:
             keys += [name_key(operation.session_id, t.name) for t in operation.threads]
         case op.AppendState():
             keys.append(head_key(operation.thread_id))
-        case op.FinishRun() | op.ResumeRun():
+        case op.FinishRun() | op.ResumeRun() | op.RetryRun():
             keys.append(run_key(operation.run_id))
     return keys
 
@@ -203,6 +204,9 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op.ResumeRun: runs.resume_run,
     op.AppendState: runs.append_state,
     op.FinishRun: runs.finish_run,
+    op.RetryRun: runs.retry_run,
+    op.RecordStep: runs.record_step,
+    op.ForkThread: forks.fork_thread,
     op.TrackInteraction: _track,
     op.Expire: retention.expire,
     op.Repair: repairs.repair,
@@ -225,6 +229,9 @@ RESULTS: Final[dict[str, Any]] = {
     "ResumeRun": Run,
     "AppendState": StateRef,
     "FinishRun": RunRef,
+    "RetryRun": Run,
+    "RecordStep": bool,
+    "ForkThread": Thread,
     "TrackInteraction": Interaction,
     "Expire": retention.Forgotten,
     "Repair": list[str],

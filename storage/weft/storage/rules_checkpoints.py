@@ -40,12 +40,14 @@ from weft.storage.operations_checkpoints import (
 )
 from weft.storage.records import EMPTY, Thread
 from weft.storage.rules_context import Context, live_thread, refuse_busy
-from weft.storage.rules_runs import append, check_fence
+from weft.storage.rules_fence import check_fence
+from weft.storage.rules_states import append
 from weft.storage.rules_threads import create_threads
 
 __all__ = [
     "copy_checkpoints",
     "delete_checkpoints",
+    "drop_checkpoints_of",
     "put_checkpoint",
     "put_writes",
 ]
@@ -134,6 +136,13 @@ def delete_checkpoints(context: Context, operation: DeleteCheckpoints) -> int:
         context.draft.put(run_thread_key(run_id, thread.thread_id), None)
     context.tell(thread.session_id, "state", thread)
     return len(held.checkpoints) - len(kept)
+
+
+def drop_checkpoints_of(context: Context, thread_id: str, run_id: str) -> None:
+    """Delete what a run wrote, with all that is its alone."""
+    held = _Held.of(context, thread_id)
+    _drop(context, held, {p for p, c in held.checkpoints.items() if c.run_id != run_id})
+    context.draft.put(run_thread_key(run_id, thread_id), None)
 
 
 def copy_checkpoints(context: Context, operation: CopyCheckpoints) -> int:

@@ -30,6 +30,7 @@ from weft.storage.keys import (
     name_key,
     operation_key,
     past_key,
+    queued_run_key,
     run_key,
     session_key,
     state_key,
@@ -165,12 +166,15 @@ def _run(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
     if not _put(draft, run_key(run.run_id), run, what):
         return "unchanged"
     thread = _live(draft, run.thread_id, what)
-    ended = run.finished_at_us is not None
-    if ended == (thread.run_id == run.run_id):
+    goes_on = run.is_in_progress
+    if goes_on != (thread.run_id == run.run_id):
         raise Unfit(f"{what} contradicts its thread: is it in progress or not?")
     draft.put(thread_run_key(run.thread_id, run.run_id), value=True)
-    if not ended:
+    if goes_on:
         draft.put(live_run_key(run.run_id), run.thread_id)
+    elif run.is_queued:
+        waits = queued_run_key(run.thread_id, run.created_seq, run.run_id)
+        draft.put(waits, value=True)
     return "imported"
 
 

@@ -91,7 +91,7 @@ def _run(mending: Mending, run_id: str) -> None:
     if thread is None:
         return
     is_current = thread.run_id == run_id
-    if run.finished_at_us is None and not is_current:
+    if run.is_in_progress and not is_current:
         run = replace(
             run,
             status="interrupted",
@@ -102,7 +102,7 @@ def _run(mending: Mending, run_id: str) -> None:
         mending.did(f"marked run {run_id!r} as interrupted")
         if thread.run_id is None and thread.status == "busy":
             _free(mending, thread)
-    goes_on = run.finished_at_us is None
+    goes_on = run.is_in_progress
     live = thread.thread_id if goes_on else None
     _set(mending, thread_run_key(thread.thread_id, run_id), True, run_id)
     _set(mending, live_run_key(run_id), live, run_id)

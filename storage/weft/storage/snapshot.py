@@ -23,6 +23,7 @@ from weft.storage.keys import (
     run_key,
     session_key,
     state_key,
+    step_key,
     thread_key,
 )
 from weft.storage.keys_checkpoints import entry_key
@@ -34,6 +35,7 @@ from weft.storage.records import (
     Run,
     Session,
     State,
+    StepResult,
     Thread,
 )
 
@@ -244,6 +246,27 @@ class Snapshot:
         """Yield run and thread ids of the runs in progress."""
         for key, thread_id in self._scan("R", b"\x00"):
             yield unpack_id(key, 1)[0], thread_id
+
+    def queued_runs(self, thread_id: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield run and thread ids of the runs that wait for their turn.
+
+        Args:
+            thread_id: of this thread only; in the order they were asked for.
+        """
+        prefix = b"\x02" + (b"" if thread_id is None else pack_id(thread_id))
+        for key, _ in self._scan("R", prefix):
+            owner, end = unpack_id(key, 1)
+            yield unpack_id(key, end + _SEQ_SIZE_BYTES)[0], owner
+
+    def step(self, run_id: str, name: str) -> StepResult | None:
+        """Return what a step of a run in progress came to."""
+        found: StepResult | None = self.get(step_key(run_id, name))
+        return found
+
+    def steps(self, run_id: str) -> Iterator[tuple[Key, StepResult]]:
+        """Yield what the steps of a run came to, in the order of their names."""
+        for _, step in self._scan("R", b"\x03" + pack_id(run_id)):
+            yield step_key(run_id, step.name), step
 
     def interactions(self, session_id: str) -> Iterator[Interaction]:
         """Yield what the user did in a session, oldest first."""

@@ -10,13 +10,23 @@ at 1.5 times the cost.)
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
-from weft.storage.keys import HEAD, NAME, STATE, THREAD_RUN, Key, head_key, run_key
+from weft.storage.keys import (
+    HEAD,
+    NAME,
+    QUEUED_RUN,
+    STATE,
+    STEP,
+    THREAD_RUN,
+    Key,
+    head_key,
+    run_key,
+)
 from weft.storage.keys import live_run_key as live_key
 
 __all__ = ["Draft", "View"]
 
 
-_WORK: Final = frozenset({STATE, THREAD_RUN})
+_WORK: Final = frozenset({STATE, THREAD_RUN, QUEUED_RUN})
 """What a thread's runs leave: rare in a draft that removes threads, and looking
 through a thousand removals for it a thousand times took 88 ms."""
 
@@ -32,6 +42,9 @@ class View(Protocol):
 
     def graph_entries(self, thread_id: str) -> Iterable[tuple[Key, Any]]:
         """Return what graphs left in a thread, in the order of the keys."""
+
+    def steps(self, run_id: str) -> Iterable[tuple[Key, Any]]:
+        """Return what the steps of a run came to, in the order of their names."""
 
 
 class Draft:
@@ -83,6 +96,16 @@ class Draft:
         entries = dict(self._base.graph_entries(thread_id)) | drafted
         return ((key, value) for key, value in entries.items() if value is not None)
 
+    def steps(self, run_id: str) -> Iterator[tuple[Key, Any]]:
+        """Return what the steps of a run came to, as it will be."""
+        drafted = {
+            key: value
+            for key, value in self.writes.items()
+            if key[0] == STEP and key[1] == run_id
+        }
+        entries = dict(self._base.steps(run_id)) | drafted
+        return ((key, value) for key, value in entries.items() if value is not None)
+
     def erase(self, thread_id: str) -> None:
         """Drop a thread's states and runs, drafted ones as well."""
         self.erased.append(thread_id)
@@ -95,5 +118,5 @@ class Draft:
             if key[0] == THREAD_RUN:
                 for gone in (run_key(key[2]), live_key(key[2]), key):
                     self.writes.pop(gone, None)
-            elif key[0] in {STATE, HEAD}:
+            elif key[0] in {STATE, HEAD, QUEUED_RUN}:
                 del self.writes[key]

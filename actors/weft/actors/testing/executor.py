@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from weft.actors.executor import Execution
 from weft.actors.testing.scheduler import SimScheduler
 
 __all__ = ["SimExecutor", "SimStep"]
@@ -22,7 +23,7 @@ class SimStep:
 
     def describe(self) -> str:
         """Return whose step it is."""
-        run = getattr(getattr(self._step, "__self__", None), "run", None)
+        run = getattr(self._step, "run", None)
         return f"executor: a step of {getattr(run, 'run_id', self._step)}"
 
     def act(self) -> None:
@@ -59,6 +60,10 @@ class SimExecutor:
             step()
         finally:
             self._scheduler.sender = "client"
+
+    def abandon(self, execution: Execution) -> None:
+        """Do without a run; a step of it that is picked later does nothing."""
+        execution.abandon()
 
     def statistics(self) -> None:
         """Return nothing: there are no OS threads to count."""

@@ -1,0 +1,72 @@
+"""What a run and its thread say to each other beside its states and its end.
+
+The rest of the actors' words is in :mod:`weft.actors.messages`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from weft.actors.future import Future
+
+__all__ = ["MODES", "Due", "Emitted", "Migrated", "Mode", "Overdue", "Pulse", "Stepped"]
+
+Mode = Literal["states", "updates", "custom", "messages", "debug"]
+"""What a stream shows of a run: its durable states; what changed in them; what its code
+emits; the pieces of messages it emits; what becomes of the run itself."""
+
+MODES: tuple[Mode, ...] = ("states", "updates", "custom", "messages", "debug")
+
+
+class Emitted(msgspec.Struct):
+    """A run's code has something to tell whoever reads along; to its thread."""
+
+    run_id: str
+    attempt: int
+    mode: Mode
+    encoded: msgspec.Raw
+
+
+class Stepped(msgspec.Struct):
+    """A run's code has executed a step, to be recorded; to its thread.
+
+    Attributes:
+        future: told whether this is the first record of the name.
+    """
+
+    run_id: str
+    attempt: int
+    name: str
+    encoded: msgspec.Raw
+    future: Future[bool]
+
+
+class Migrated(msgspec.Struct):
+    """A workflow's rule made a state of an older version's; to its thread."""
+
+    run_id: str
+    attempt: int
+    encoded: msgspec.Raw
+    workflow_version: str
+
+
+class Due(msgspec.Struct):
+    """A pending run may begin; from a timer to its thread."""
+
+
+class Overdue(msgspec.Struct):
+    """A run's deadline has come; from a timer to its thread."""
+
+    run_id: str
+
+
+class Pulse(msgspec.Struct):
+    """Look whether an attempt is alive; from a timer to its thread.
+
+    Attributes:
+        beats: how many heartbeats there were at the last look.
+    """
+
+    run_id: str
+    attempt: int
+    beats: int

@@ -1,0 +1,42 @@
+"""The rule of states: each has its step, follows its parent, and is the head.
+
+Guarantees: a thread's states have the steps 1, 2, 3 ..., in the order in which they
+became durable.
+"""
+
+from msgspec import Raw
+
+from weft.storage.keys import head_key, state_key
+from weft.storage.records import State, StateRef, Thread
+from weft.storage.rules_context import Context
+
+__all__ = ["append"]
+
+
+def append(
+    context: Context,
+    thread: Thread,
+    state_id: str,
+    run_id: str | None,
+    values: Raw,
+    metadata: Raw,
+) -> StateRef:
+    """Append a state to a thread whose fence has been checked."""
+    head: StateRef | None = context.draft.get(head_key(thread.thread_id))
+    state = State(
+        state_id=state_id,
+        thread_id=thread.thread_id,
+        run_id=run_id,
+        step=1 if head is None else head.step + 1,
+        values_raw=values,
+        metadata_raw=metadata,
+        parent_id=None if head is None else head.state_id,
+        created_at_us=context.at_us,
+        rev=thread.rev,
+        created_seq=context.seq,
+        updated_seq=context.seq,
+    )
+    context.draft.put(state_key(thread.thread_id, state.step), state)
+    ref = state.ref
+    context.draft.put(head_key(thread.thread_id), ref)
+    return ref
