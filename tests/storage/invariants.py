@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from weft.storage.checkpoints import Checkpoint
 from weft.storage.codec import decode
 from weft.storage.ids import pack_id, unpack_id
 from weft.storage.keys import TREES
@@ -39,12 +40,13 @@ class _Image(NamedTuple):
     runs: dict[str, Run]
     states: dict[str, list[State]]
     interactions: int
+    graphs: dict[bytes, Any]
 
 
 def broken(snapshot: Snapshot) -> list[str]:
     """Return a sentence for each invariant that does not hold."""
     transaction = snapshot._transaction
-    image = _Image({}, {}, set(), {}, {}, {}, set(), {}, set(), set(), {}, {}, 0)
+    image = _Image({}, {}, set(), {}, {}, {}, set(), {}, set(), set(), {}, {}, 0, {})
     interactions = 0
     for tree in TREES:
         for key, data in transaction.scan(tree):
@@ -53,7 +55,7 @@ def broken(snapshot: Snapshot) -> list[str]:
             if tree in _READERS:
                 _READERS[tree](image, key, value)
     image = image._replace(interactions=interactions)
-    found = [*_ownership(image), *_runs(image), *_states(image)]
+    found = [*_ownership(image), *_runs(image), *_states(image), *_graphs(image)]
     if (expected := recount(image)) != snapshot.counters:
         found.append(f"counters {snapshot.counters} instead of {expected}")
     return found
@@ -69,6 +71,7 @@ def recount(image: _Image) -> Counters:
         interactions=image.interactions,
         associations=len(image.rows),
         tombstones=len(image.tombstones),
+        graph_entries=len(image.graphs),
     )
 
 
@@ -116,7 +119,11 @@ def _read_x(image: _Image, key: bytes, value: Any) -> None:
     assert end + 8 == len(key)
 
 
-_READERS = {"S": _read_s, "T": _read_t, "R": _read_r, "X": _read_x}
+def _read_c(image: _Image, key: bytes, value: Any) -> None:
+    image.graphs[key] = value
+
+
+_READERS = {"S": _read_s, "T": _read_t, "R": _read_r, "X": _read_x, "C": _read_c}
 
 
 def _ownership(image: _Image) -> Iterator[str]:
@@ -188,3 +195,23 @@ def _states(image: _Image) -> Iterator[str]:
             (first.step == 1) != (first.parent_id is None)
         ):
             yield f"parents of {thread_id} do not chain"
+
+
+def _graphs(image: _Image) -> Iterator[str]:
+    index, marks, wrote = set(), set(), set()
+    for key, value in image.graphs.items():
+        if key[:1] == b"\x00":
+            run_id, end = unpack_id(key, 1)
+            index.add((unpack_id(key, end)[0], run_id))
+            continue
+        thread_id, end = unpack_id(key)
+        if thread_id not in image.threads:
+            yield f"graphs left {key.hex()} in {thread_id}, which does not live"
+        if key[end] == 4 and value:
+            marks.add((thread_id, unpack_id(key, end + 1)[0]))
+        if isinstance(value, Checkpoint) and value.run_id is not None:
+            wrote.add((thread_id, value.run_id))
+    if index != marks:
+        yield f"graphs' runs by their index {index}, by marks {marks}"
+    if not wrote <= marks:
+        yield f"checkpoints are of {wrote}, marks of {marks}"

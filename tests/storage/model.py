@@ -8,7 +8,10 @@ error classes.
 from copy import deepcopy
 from typing import Any, Final, get_args
 
+import msgspec
+
 from weft.storage import operations as op
+from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 from weft.storage.operations_checkpoints import GraphOperation
 from weft.storage.snapshot import Snapshot
 
@@ -129,6 +132,7 @@ SHAPES: Final = {
     "UpdateSession": "CreateSession",
     "CloseSession": "CreateSession",
     "TransferThreads": "CreateThreads",
+    "UpdateThread": "RenameThread",
 }
 """Kinds whose answers look like those of another kind."""
 
@@ -243,6 +247,14 @@ def rename_thread(world: World, o: op.RenameThread) -> None:
     rename(world, o.thread_id, o.new_name)
 
 
+def update_thread(world: World, o: op.UpdateThread) -> None:
+    thread = world.live(o.thread_id, o.session_id)
+    for field, changes in (("metadata", o.metadata), ("config", o.config)):
+        held = msgspec.msgpack.decode(thread[field])
+        held.update(msgspec.msgpack.decode(changes))
+        thread[field] = msgspec.msgpack.encode(held)
+
+
 def rename(world: World, thread_id: str, name: str) -> None:
     thread = world.threads[thread_id]
     if world.called(thread["session"], name) not in {None, thread_id}:
@@ -288,6 +300,9 @@ def append_state(world: World, o: op.AppendState) -> None:
         if run["attempt"] != o.attempt:
             raise No("StaleRevision")
     if o.rev not in {None, thread["rev"]}:
+        raise No("StaleRevision")
+    last = thread["states"][-1][0] if thread["states"] else 0
+    if o.after_step not in {None, last}:
         raise No("StaleRevision")
     world.append(o.thread_id, o.state_id, o.values)
 
@@ -349,6 +364,33 @@ def expire(world: World, o: op.Expire) -> None:
             ]
 
 
+def save_association(world: World, o: SaveAssociation) -> None:
+    world.owner(o.session_id)
+    row = world.rows.get((o.session_id, o.thread_id))
+    if o.seen_seq is not None:
+        raise No("StaleRevision")  # of the past: numbers begin at 1
+    if row is not None:
+        raise No("ThreadExists")
+    if not o.is_active:
+        raise No("InvalidArgument")
+    new = op.NewThread(o.thread_id, o.thread_name)
+    create_threads(world, op.CreateThreads(session_id=o.session_id, threads=(new,)))
+
+
+def delete_association(world: World, o: DeleteAssociation) -> None:
+    world.owner(o.session_id)
+    row = world.rows.get((o.session_id, o.thread_id))
+    if row is None:
+        raise No("ThreadNotFound")
+    if o.seen_seq is not None:
+        raise No("StaleRevision")
+    if row["active"]:
+        if world.threads[o.thread_id]["run"]:
+            raise No("ThreadBusy")
+        bury(world, o.thread_id)
+    del world.rows[o.session_id, o.thread_id]
+
+
 def batch(world: World, o: op.Batch) -> None:
     for part in o.parts:
         STEPS[type(part)](world, part)
@@ -362,6 +404,7 @@ STEPS: Final[dict[type, Any]] = {
     op.RemoveThreads: remove_threads,
     op.TransferThreads: transfer_threads,
     op.RenameThread: rename_thread,
+    op.UpdateThread: update_thread,
     op.StartRun: start_run,
     op.ResumeRun: resume_run,
     op.AppendState: append_state,
@@ -374,6 +417,8 @@ STEPS: Final[dict[type, Any]] = {
     op.Expire: expire,
     op.Repair: lambda _world, _o: None,  # what the rules wrote is in order
     op.Batch: batch,
+    SaveAssociation: save_association,
+    DeleteAssociation: delete_association,
     # Checkpoints are judged next door: they change nothing that is shown here.
     **dict.fromkeys(get_args(GraphOperation), lambda _world, _o: None),
 }

@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from weft.storage import keys
+from weft.storage import CheckpointReader, keys
+from weft.storage import keys_checkpoints as graph
+from weft.storage.checkpoints import ChannelValue, Checkpoint, PendingWrite
 from weft.storage.codec import encode
 from weft.storage.engine import WriteTransaction
 from weft.storage.records import (
@@ -26,6 +28,7 @@ from weft.storage.records import (
     Run,
     Session,
     State,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -89,9 +92,9 @@ class Field:
         """Take an idle thread for which a condition holds."""
         return self._take_thread(self.threads, suits)
 
-    def busy_thread(self) -> Thread:
-        """Take a thread with a run in progress."""
-        return self._take_thread(self.busy, lambda _: True)
+    def busy_thread(self, suits: Callable[[Thread], object] = lambda _: True) -> Thread:
+        """Take a thread with a run in progress for which a condition holds."""
+        return self._take_thread(self.busy, suits)
 
     def _take_thread(
         self, pool: list[Thread], suits: Callable[[Thread], object]
@@ -126,7 +129,7 @@ class Field:
     def put(self, key: keys.Key, value: Any) -> None:
         """Write a value with a right checksum."""
         tree, raw = keys.place(key)
-        self.trees.put_many(tree, [(raw, encode(raw, value))])
+        self.trees.put_many(tree, [(raw, encode(tree, raw, value))])
 
     def delete(self, key: keys.Key) -> None:
         """Delete an entry that is there."""
@@ -184,8 +187,8 @@ def row_key(row: Association) -> keys.Key:
 def row_of(session_id: str, thread_id: str, *, is_active: bool) -> Association:
     """Return a made-up row."""
     return Association(
-        session_id,
         thread_id,
+        session_id,
         "planted",
         is_active,
         "session_thread",
@@ -467,6 +470,54 @@ def busy_with_nothing(field: Field) -> Planted:
     return about("dangling_index_entry", thread)
 
 
+def queue_of_nothing(field: Field) -> Planted:
+    thread = field.thread()
+    key = keys.queued_run_key(thread.thread_id, 1, field.fresh("run"))
+    field.put(key, value=True)
+    return about("dangling_index_entry", thread)
+
+
+def queued(field: Field) -> tuple[Thread, keys.Key]:
+    """Take a thread with a run that waits; with the key that says so."""
+
+    def waiting(thread: Thread) -> Any:
+        runs = field.view.runs(thread.thread_id)
+        return next((run for run in runs if run.is_queued), None)
+
+    thread = field.busy_thread(waiting)
+    run = waiting(thread)
+    return thread, keys.queued_run_key(run.thread_id, run.created_seq, run.run_id)
+
+
+def removed_queue(field: Field) -> Planted:
+    thread, key = queued(field)
+    field.delete(key)
+    return about("missing_index_entry", thread)
+
+
+def damaged_queue(field: Field) -> Planted:
+    _, key = queued(field)
+    field.spoil(key)
+    return Planted("damaged_record", None, None)
+
+
+def step_of_nothing(field: Field) -> Planted:
+    step_of(field, field.fresh("run"))
+    return Planted("dangling_index_entry", None, None)
+
+
+def step_of_an_ended_run(field: Field) -> Planted:
+    thread, run = with_ended_run(field)
+    step_of(field, run.run_id)
+    return about("dangling_index_entry", thread)
+
+
+def step_of(field: Field, run_id: str) -> None:
+    """Plant what a step came to."""
+    step = StepResult(run_id, "step", NIL, 1, 0, 1, 1, 1)
+    field.put(keys.step_key(run_id, step.name), step)
+
+
 def removed_run_index(field: Field) -> Planted:
     thread, run = with_ended_run(field)
     field.delete(keys.thread_run_key(thread.thread_id, run.run_id))
@@ -518,6 +569,106 @@ def state_of_a_removed_thread(field: Field) -> Planted:
     thread_id = field.removed_row().thread_id
     state_of(field, thread_id)
     return Planted("state_without_thread", None, thread_id)
+
+
+# --- what graphs left ----------------------------------------------------------------
+
+
+def graph_keys(field: Field, thread: Thread, kind: str) -> list[keys.Key]:
+    """Return the keys of a kind that graphs left in a thread."""
+    found = field.view.graph_entries(thread.thread_id)
+    return [key for key, _ in found if key[0] == kind]
+
+
+def with_graph(field: Field) -> tuple[Thread, Any]:
+    """Take a thread in which graphs left checkpoints; with its newest one."""
+    reader = CheckpointReader(field.view)
+
+    def newest(thread: Thread) -> Any:
+        """Return one that is a sum, of a run; its parent is there."""
+        found = reader.checkpoint(thread.thread_id)
+        if found is None or found.parent_id is None or found.run_id is None:
+            return None
+        parent = reader.checkpoint(thread.thread_id, "", found.parent_id)
+        return found if parent is not None else None
+
+    thread = field.thread(newest)
+    return thread, newest(thread)
+
+
+def checkpoint_of(field: Field, thread_id: str) -> None:
+    """Plant a checkpoint without channels."""
+    blob = ("null", b"")
+    one = Checkpoint(
+        thread_id, "", field.fresh("checkpoint"), None, {}, blob, blob, None, (),
+        0, 1, 1, 1,
+    )  # fmt: skip
+    field.put(graph.key_of(one), one)
+
+
+def checkpoint_of_nothing(field: Field) -> Planted:
+    ghost = field.fresh("thread")
+    checkpoint_of(field, ghost)
+    return Planted("checkpoint_without_thread", None, ghost)
+
+
+def checkpoint_of_a_removed_thread(field: Field) -> Planted:
+    thread_id = field.removed_row().thread_id
+    checkpoint_of(field, thread_id)
+    return Planted("checkpoint_without_thread", None, thread_id)
+
+
+def write_of_nothing(field: Field) -> Planted:
+    ghost, blob = field.fresh("thread"), ("null", b"")
+    write = PendingWrite(ghost, "", "c", "task", 0, "words", blob, "", 1)
+    field.put(graph.key_of(write), write)
+    return Planted("checkpoint_without_thread", None, ghost)
+
+
+def value_of_no_checkpoint(field: Field) -> Planted:
+    thread = field.thread()
+    name, blob = field.fresh("channel"), ("null", b"")
+    value = ChannelValue(thread.thread_id, "", name, "1.0", blob, 1)
+    field.put(graph.key_of(value), value)
+    return about("value_without_checkpoint", thread)
+
+
+def lost_ancestor(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    changed = replace(newest, parent_id=field.fresh("checkpoint"))
+    field.put(graph.key_of(newest), changed)
+    return about("broken_checkpoint", thread)
+
+
+def removed_mark(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    field.delete(graph.writer_run_key(thread.thread_id, newest.run_id))
+    return about("missing_index_entry", thread)
+
+
+def removed_graph_run(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    field.delete(graph.run_thread_key(newest.run_id, thread.thread_id))
+    return about("missing_index_entry", thread)
+
+
+def writer_without_a_mark(field: Field) -> Planted:
+    thread = field.thread()
+    field.put(graph.writer_key(thread.thread_id), field.fresh("run"))
+    return about("missing_index_entry", thread)
+
+
+def graph_run_of_nothing(field: Field) -> Planted:
+    thread = field.thread()
+    key = graph.run_thread_key(field.fresh("run"), thread.thread_id)
+    field.put(key, value=True)
+    return about("dangling_index_entry", thread)
+
+
+def graph_run_of_no_thread(field: Field) -> Planted:
+    ghost = field.fresh("thread")
+    field.put(graph.run_thread_key(field.fresh("run"), ghost), value=True)
+    return Planted("dangling_index_entry", None, ghost)
 
 
 # --- the log and the counters --------------------------------------------------------
@@ -608,6 +759,43 @@ def damaged_state(field: Field) -> Planted:
     return about("damaged_record", thread)
 
 
+def damaged_checkpoint(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    field.spoil(graph.key_of(newest))
+    return about("damaged_record", thread)
+
+
+def damaged_write(field: Field) -> Planted:
+    thread = field.thread(lambda t: graph_keys(field, t, graph.PENDING_WRITE))
+    field.spoil(graph_keys(field, thread, graph.PENDING_WRITE)[0])
+    return about("damaged_record", thread)
+
+
+def damaged_channel(field: Field) -> Planted:
+    thread, _ = with_graph(field)
+    field.spoil(graph_keys(field, thread, graph.CHANNEL)[0])
+    return about("damaged_record", thread)
+
+
+def damaged_mark(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    field.spoil(graph.writer_run_key(thread.thread_id, newest.run_id))
+    return about("damaged_record", thread)
+
+
+def damaged_graph_run(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    field.spoil(graph.run_thread_key(newest.run_id, thread.thread_id))
+    return Planted("damaged_record", None, None)
+
+
+def checkpoint_under_the_key_of_another(field: Field) -> Planted:
+    thread, newest = with_graph(field)
+    changed = replace(newest, checkpoint_id=field.fresh("checkpoint"))
+    field.put(graph.key_of(newest), changed)
+    return about("damaged_record", thread)
+
+
 def damaged_log_entry(field: Field) -> Planted:
     where, _ = logged(field)
     field.spoil(keys.log_key(where))
@@ -652,6 +840,7 @@ HIDDEN: Final = frozenset(
         live_index_of_nothing,
         live_index_of_an_ended_run,
         removed_run_index,
+        graph_run_of_nothing,
     )
 )
 """Damages that no index of the session itself leads to."""

@@ -11,6 +11,7 @@ from weft.storage import errors
 from weft.storage import operations as op
 from weft.storage.keys import log_place
 from weft.storage.operations import encode_value as raw
+from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 from weft.storage.operations_checkpoints import (
     CopyCheckpoints,
     DeleteCheckpoints,
@@ -120,6 +121,11 @@ SAMPLES: Final[dict[str, Sample]] = {
         ),
         errors.ThreadNotFound,
     ),
+    "UpdateThread": Sample(
+        op.UpdateThread(thread_id="t1", session_id="a", metadata=raw({"m": 2})),
+        op.UpdateThread(thread_id="t1", session_id="b", config=raw({"c": 3})),
+        errors.ThreadNotFound,
+    ),
     "RenameThread": Sample(
         op.RenameThread(thread_id="t1", session_id="a", new_name="uno"),
         op.RenameThread(thread_id="t1", new_name="two"),
@@ -226,6 +232,22 @@ SAMPLES: Final[dict[str, Sample]] = {
         CopyCheckpoints(thread_id="t1", to_thread_id="t4", session_id="b"),
         CopyCheckpoints(thread_id="t1", to_thread_id="t4"),
         errors.ThreadNotFound,
+    ),
+    "SaveAssociation": Sample(
+        SaveAssociation(
+            session_id="a",
+            thread_id="t1",
+            thread_name="uno",
+            metadata=raw({"by": ["hand"]}),
+            seen_seq=5,
+        ),
+        SaveAssociation(session_id="a", thread_id="t1", thread_name="one", seen_seq=4),
+        errors.StaleRevision,
+    ),
+    "DeleteAssociation": Sample(
+        DeleteAssociation(session_id="a", thread_id="t3", seen_seq=5),
+        DeleteAssociation(session_id="a", thread_id="t2"),
+        errors.ThreadBusy,
     ),
     "Batch": Sample(
         op.Batch(

@@ -1,9 +1,10 @@
 """A store that works for a long time on a constant number of threads.
 
-Per thread of the stage: it is created, gets states, is moved, gets states, is removed,
-and another takes its place. Time is virtual, a millisecond an operation, so that hours
-of retention pass in seconds. ``python -m tests.storage.soak OPERATIONS DIRECTORY``
-prints the file's size as it goes.
+Per thread of the stage: it is created, gets states and a graph's checkpoints, runs, is
+moved, is removed, and another takes its place; one thread outlives all and gets
+checkpoints only. Time is virtual, a millisecond an operation, so that hours of
+retention pass in seconds. ``python -m tests.storage.soak OPERATIONS DIRECTORY`` prints
+the file's size as it goes.
 """
 
 import sys
@@ -15,7 +16,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from weft.storage import LmdbStore, new_id
+from weft.storage import LmdbStore, NewValue, PutCheckpoint, new_id
 from weft.storage import operations as op
 from weft.storage.operations import encode_value
 from weft.storage.retention import History, Retention, plan_log, plan_threads
@@ -42,7 +43,16 @@ POLICY: Final = Retention(
 )
 """Seconds of virtual time: 5,000 operations."""
 
+SECONDS_MAX: Final = 3_000
+"""Ten million take 11 minutes on a machine that does nothing else."""
+
 VALUES: Final = encode_value({"messages": ["a line of talk"] * 20, "done": 7})
+
+
+BLOB: Final = ("msgpack", bytes(VALUES))
+
+ELDER: Final = "elder"
+"""The thread that stays."""
 
 
 class Sample(NamedTuple):
@@ -52,6 +62,21 @@ class Sample(NamedTuple):
     file_bytes: int
     used_bytes: int
     entries: int
+
+
+def checkpoint(thread_id: str, number: int, place: int) -> PutCheckpoint:
+    """Return the write of a checkpoint with a channel that is new in it."""
+    step = f"{number * STAGE + place:016}.1"
+    return PutCheckpoint(
+        thread_id=thread_id,
+        session_id="elder",
+        checkpoint_ns="",
+        checkpoint_id=step,
+        versions={"words": step},
+        data=BLOB,
+        metadata=BLOB,
+        values=(NewValue("words", step, BLOB),),
+    )
 
 
 def work() -> Iterator[op.Operation]:
@@ -71,6 +96,9 @@ def work() -> Iterator[op.Operation]:
                 yield op.AppendState(
                     thread_id=thread_id, state_id=f"{thread_id}-{turn}", values=VALUES
                 )
+        for place, thread_id in enumerate(ids):
+            yield checkpoint(thread_id, number, place)
+            yield checkpoint(ELDER, number, place)
         for place, thread_id in enumerate(ids):
             yield op.StartRun(thread_id=thread_id, run_id=f"r-{thread_id}")
             yield op.FinishRun(
@@ -150,12 +178,12 @@ class Soak:
 
 
 def main(operations: str, directory: str, kept: str = "retention") -> None:
-    """Soak, and print the size twenty times, or as far as 20 minutes go."""
+    """Soak, and print the size twenty times, or as far as 50 minutes go."""
     total, began_s = int(operations), time.monotonic()
     store = LmdbStore(Path(directory))
     soak = Soak(store, POLICY if kept == "retention" else None)
     sys.stdout.write("operations  file_MB  used_MB  entries  seconds\n")
-    while soak.done < total and time.monotonic() - began_s < 1_200:
+    while soak.done < total and time.monotonic() - began_s < SECONDS_MAX:
         sample = soak.run(total // 20)
         sys.stdout.write(
             f"{sample.operations:10,}  {sample.file_bytes / 1e6:7.1f}  "

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tests.storage.client import START_US
 from weft.storage import operations as op
 from weft.storage.operations import encode_value as raw
+from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 
 SESSIONS: Final = ("a", "b", "c", "d")
 THREADS: Final = ("t1", "t2", "t3", "t4", "01890a5d-ac96-774b-bcce-b302099a8057")
@@ -127,6 +128,17 @@ def rename_threads() -> st.SearchStrategy[op.RenameThread]:
     )
 
 
+def update_threads() -> st.SearchStrategy[op.UpdateThread]:
+    """Draw news about a thread."""
+    return st.builds(
+        op.UpdateThread,
+        thread_id=thread_ids,
+        session_id=owner_ids,
+        metadata=mappings,
+        config=mappings,
+    )
+
+
 def append_states() -> st.SearchStrategy[op.AppendState]:
     """Draw a state by hand or by a run, in or out of its time."""
     return st.builds(
@@ -136,6 +148,7 @@ def append_states() -> st.SearchStrategy[op.AppendState]:
         run_id=st.none() | run_ids,
         attempt=attempts,
         rev=st.none() | revs,
+        after_step=st.none() | st.integers(0, 2),
         values=values,
         metadata=mappings,
     )
@@ -214,6 +227,27 @@ def some(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(items, max_size=2).map(tuple)
 
 
+def associations() -> st.SearchStrategy[SaveAssociation | DeleteAssociation]:
+    """Draw a row to save or delete; of what the model does not count, one of the past.
+
+    No operation has the number 0, so a row that was seen there has always changed.
+    """
+    seen = st.sampled_from([None, None, None, 0])
+    save = st.builds(
+        SaveAssociation,
+        session_id=session_ids,
+        thread_id=thread_ids,
+        thread_name=names,
+        is_active=st.sampled_from([True, True, True, False]),
+        metadata=mappings,
+        seen_seq=seen,
+    )
+    delete = st.builds(
+        DeleteAssociation, session_id=session_ids, thread_id=thread_ids, seen_seq=seen
+    )
+    return save | delete
+
+
 def batches() -> st.SearchStrategy[op.Batch]:
     """Draw up to four parts to take effect together."""
     part: st.SearchStrategy[Any] = st.one_of(
@@ -221,6 +255,7 @@ def batches() -> st.SearchStrategy[op.Batch]:
         transfer_threads(),
         remove_threads(),
         rename_threads(),
+        update_threads(),
         append_states(),
         create_sessions(),
         update_sessions(),
@@ -241,12 +276,14 @@ def operations() -> st.SearchStrategy[op.Operation]:
         batches(),
         finish_runs(),
         rename_threads(),
+        update_threads(),
         create_sessions(),
         resume_runs(),
         close_sessions(),
         update_sessions(),
         interactions(),
         expiries(),
+        associations(),
     ]
     return st.one_of(kinds)
 

@@ -31,11 +31,11 @@ FAILURE = {"type": "E", "message": "m"}
 VALUES: list[Any] = [
     Session("s", "u", "open", META, 1, 2, 3, 4, 5),
     Session("s", None, "closed", META, 1, 2, 3, 4, 5),
-    Thread("t", "s", "n", "w", META, "busy", META, 1, 2, 3, 4, 5, "r", 2),
-    Thread("t", "s", "n", None, META, "idle", META, 1, 2, 3, 4, 5),
+    Thread("t", "s", "n", "busy", "w", META, META, 1, 2, 3, 4, 5, "r", 2),
+    Thread("t", "s", "n", "idle", None, META, META, 1, 2, 3, 4, 5),
     Tombstone("t", 3, 1, 2),
-    Association("s", "t", "n", True, "session_thread", META, 1, 2, 3, 4, 5, 6),
-    Association("s", "t", "n", False, "x", META, 1, 2, 3, 4, 5, 6, "given"),
+    Association("t", "s", "n", True, "session_thread", META, 1, 2, 3, 4, 5, 6),
+    Association("t", "s", "n", False, "x", META, 1, 2, 3, 4, 5, 6, "given"),
     Run("r", "t", "w", "1", META, "error", 2, FAILURE, NIL, 1, 2, 3, 4, 5, 6),
     Run("r", "t", "w", "", META, "running", 1, None, NIL, 1, 2, None, 4, 5, 6),
     State("x", "t", "r", 1, META, META, "p", 1, 2, 3, 4),
@@ -54,14 +54,14 @@ BY_VALUE = pytest.mark.parametrize("value", VALUES, ids=lambda v: type(v).__name
 
 @BY_VALUE
 def test_a_value_comes_back_as_it_was(value: Any) -> None:
-    found = decode("T", KEY, encode(KEY, value))
+    found = decode("T", KEY, encode("T", KEY, value))
     assert type(value) is type(found)
     assert value == found
 
 
 @BY_VALUE
 def test_no_change_of_a_single_byte_goes_unnoticed(value: Any) -> None:
-    data = encode(KEY, value)
+    data = encode("T", KEY, value)
     for place in range(len(data)):
         for flip in (0x01, 0x10, 0x80, 0xFF):
             changed = bytearray(data)
@@ -72,7 +72,7 @@ def test_no_change_of_a_single_byte_goes_unnoticed(value: Any) -> None:
 
 @BY_VALUE
 def test_neither_a_shorter_nor_a_longer_value_is_taken(value: Any) -> None:
-    data = encode(KEY, value)
+    data = encode("T", KEY, value)
     for size in range(len(data)):
         with pytest.raises(StoreCorrupt):
             decode("T", KEY, data[:size])
@@ -83,7 +83,7 @@ def test_neither_a_shorter_nor_a_longer_value_is_taken(value: Any) -> None:
 
 @BY_VALUE
 def test_a_half_zeroed_value_is_not_taken(value: Any) -> None:
-    data = encode(KEY, value)
+    data = encode("T", KEY, value)
     for size in range(len(data)):
         with pytest.raises(StoreCorrupt):
             decode("T", KEY, data[:size].ljust(len(data), b"\0"))
@@ -95,7 +95,7 @@ def test_a_half_zeroed_value_is_not_taken(value: Any) -> None:
 )
 def test_a_value_under_another_key_is_not_taken(value: Any, other: bytes) -> None:
     with pytest.raises(StoreCorrupt):
-        decode("T", other, encode(KEY, value))
+        decode("T", other, encode("T", KEY, value))
 
 
 @given(st.binary(max_size=80), st.binary(min_size=1, max_size=20))
@@ -113,7 +113,7 @@ def test_an_error_names_tree_key_and_reason() -> None:
 
 
 def sealed(body: bytes) -> bytes:
-    return body + crc32(body, crc32(KEY)).to_bytes(4, "little")
+    return body + crc32(body, crc32(KEY, crc32(b"T"))).to_bytes(4, "little")
 
 
 @pytest.mark.parametrize("head", [0x00, 0x07, 0x09, 0x90, 0xFF])
@@ -131,4 +131,4 @@ def test_a_whole_value_of_the_wrong_shape_is_refused() -> None:
 def test_counters_have_one_form_whatever_was_counted_first() -> None:
     one = Counters(threads={"idle": 1, "busy": 2})
     other = Counters(threads={"busy": 2, "idle": 1})
-    assert encode(KEY, one) == encode(KEY, other)
+    assert encode("T", KEY, one) == encode("T", KEY, other)

@@ -199,7 +199,7 @@ def in_memory(items: dict[bytes, bytes], form: int) -> MemoryEngine:
     engine = MemoryEngine()
     with engine.write() as transaction:
         transaction.put_many("X", sorted(items.items()))
-        transaction.put_many("M", [(b"format", encode(b"format", form))])
+        transaction.put_many("M", [(b"format", encode("M", b"format", form))])
     return engine
 
 

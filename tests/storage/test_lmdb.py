@@ -111,7 +111,7 @@ def test_a_newer_format_is_refused_and_left_as_it_is(tmp_store: Path) -> None:
     LmdbStore(tmp_store).close()
     engine = LmdbEngine(tmp_store / "store")
     with engine.write() as transaction:
-        value = codec.encode(b"format", FORMAT + 1)
+        value = codec.encode("M", b"format", FORMAT + 1)
         transaction.put_many("M", [(b"format", value)])
     engine.close()
     before = contents(tmp_store)

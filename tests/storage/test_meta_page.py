@@ -9,6 +9,7 @@ from weft.storage import CreateSession, LmdbStore
 from weft.storage.meta_page import PAGE_SIZE_BYTES, MetaPages, promoted
 
 TXNID_AT = 16 + 128
+FREE_ROOT_AT = 16 + 24 + 40
 MAGIC_AT, VERSION_AT, FLAGS_AT, PAGE_SIZE_AT, LAST_PAGE_AT = 16, 20, 10, 40, 136
 
 
@@ -85,6 +86,18 @@ def test_no_bit_of_a_transaction_number_flips_unnoticed(
         assert [slot] == [fault.slot for fault in MetaPages.read(file).faults()], bit
         change(file, at, bit=bit % 8)
     assert [] == MetaPages.read(file).faults()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_root_that_leads_behind_the_file_is_told_wherever_it_leads(
+    tmp_path: Path, slot: int
+) -> None:
+    file = made(tmp_path, 3)
+    for bit in range(32, 64):  # from 16 TB on
+        at = slot * PAGE_SIZE_BYTES + FREE_ROOT_AT + bit // 8
+        change(file, at, bit=bit % 8)
+        assert [slot] == [fault.slot for fault in MetaPages.read(file).faults()], bit
+        change(file, at, bit=bit % 8)
 
 
 def test_a_file_that_ends_early_is_told(tmp_path: Path) -> None:

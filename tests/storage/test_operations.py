@@ -18,6 +18,7 @@ from weft.storage.operations import (
     encode_mapping,
     encode_value,
 )
+from weft.storage.operations_associations import SaveAssociation
 from weft.storage.records import EMPTY, NIL
 
 
@@ -115,14 +116,19 @@ DEED: dict[str, Any] = {
     "interaction_type": "x",
     "timestamp_us": 1,
 }
+ROW: dict[str, Any] = {"session_id": "s", "thread_id": "t", "thread_name": "n"}
 MAPPING_FIELDS: dict[str, Callable[[Any], Any]] = {
     "CreateSession.metadata": lambda v: op.CreateSession(session_id="s", metadata=v),
     "UpdateSession.metadata": lambda v: op.UpdateSession(session_id="s", metadata=v),
     "NewThread.config": lambda v: op.NewThread("t", "n", config=v),
     "NewThread.metadata": lambda v: op.NewThread("t", "n", metadata=v),
+    "UpdateThread.config": lambda v: op.UpdateThread(thread_id="t", config=v),
+    "UpdateThread.metadata": lambda v: op.UpdateThread(thread_id="t", metadata=v),
     "StartRun.config": lambda v: op.StartRun(thread_id="t", run_id="r", config=v),
+    "StartRun.metadata": lambda v: op.StartRun(thread_id="t", run_id="r", metadata=v),
     "AppendState.metadata": lambda v: op.AppendState(values=NIL, metadata=v, **STATE),
     "TrackInteraction.metadata": lambda v: op.TrackInteraction(metadata=v, **DEED),
+    "SaveAssociation.metadata": lambda v: SaveAssociation(metadata=v, **ROW),
 }
 VALUE_FIELDS: dict[str, Callable[[Any], Any]] = {
     "AppendState.values": lambda v: op.AppendState(values=v, **STATE),

@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from weft.storage.operations import encode_value as raw
-from weft.storage.records import EMPTY, NIL, OperationRecord, Run, Session, State
+from weft.storage.records import (
+    EMPTY,
+    NIL,
+    OperationRecord,
+    Run,
+    Session,
+    State,
+    StepResult,
+)
 from weft.storage.rows import (
     KINDS,
     BadRow,
@@ -25,10 +33,12 @@ RUN = Run(
 ENTRY = OperationRecord(
     "o", None, "CreateSession", ("s",), (), "refused", raw(["X", "y"]), 7, 8, NIL
 )
+STEP = StepResult("r", "pay", raw([None, b"x"]), 2, 5, 1, 6, 6)
 ROWS = [
     Row(SESSION),
     Row(STATE),
     Row(RUN),
+    Row(STEP),
     Row(ENTRY, (4, 1)),
     Row(GraphEntry("t", b"\x00k", b"\xffv")),
 ]

@@ -36,12 +36,11 @@ def test_a_store_with_retention_keeps_its_size(tmp_store: Path) -> None:
 def test_without_retention_the_file_grows_and_the_proof_would_fail(
     tmp_store: Path,
 ) -> None:
-    # Half as many show it already.
-    assert growth(tmp_store, None, OPERATIONS // 2) > 1.3
+    assert growth(tmp_store, None, OPERATIONS) > 1.3
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(3_600)
 def test_ten_million_operations_leave_the_file_as_half_of_them(
     tmp_store: Path,
 ) -> None:

@@ -60,7 +60,9 @@ from weft.storage.operations import (
     TrackInteraction,
     TransferThreads,
     UpdateSession,
+    UpdateThread,
 )
+from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 from weft.storage.operations_checkpoints import (
     CopyCheckpoints,
     DeleteCheckpoints,
@@ -98,6 +100,7 @@ __all__ = [
     "CreateSession",
     "CreateThreads",
     "DeadlineExceeded",
+    "DeleteAssociation",
     "DeleteCheckpoints",
     "Expire",
     "FinishRun",
@@ -132,6 +135,7 @@ __all__ = [
     "RetryRun",
     "Run",
     "RunInterrupted",
+    "SaveAssociation",
     "Session",
     "SessionClosed",
     "SessionExists",
@@ -162,6 +166,7 @@ __all__ = [
     "TrackInteraction",
     "TransferThreads",
     "UpdateSession",
+    "UpdateThread",
     "WorkflowExecutionError",
     "WorkflowNotRegistered",
     "Writer",

@@ -20,11 +20,16 @@ orphan_association     an association with a thread that never was, or an active
                        with a removed thread or a thread that its owner has none with
 name_mismatch          record, list and active association give a thread two names
 dangling_index_entry   a second name of a thread in its session; an entry of the past,
-                       run or operation index, or a busy thread, that points to nothing
+                       run, checkpoint or operation index, or a busy thread, that
+                       points to nothing
 missing_index_entry    a past association, run (in progress: also unnamed by its
-                       thread) or log entry that its index leaves out
+                       thread), a graph's run or log entry that its index leaves out
 run_without_thread     runs of a thread that has no record or was removed
 state_without_thread   states of such a thread
+checkpoint_without_thread  what graphs left of such a thread
+value_without_checkpoint   values of a graph's channels that no checkpoint has
+broken_checkpoint      a checkpoint whose value is a sum of writes that has lost its
+                       beginning
 thread_without_session a session without a record that owns or owned something, or a
                        closed one that lists threads
 log_gap                consecutive entries of the log are not numbered so
@@ -232,7 +237,7 @@ def _check_all(examiner: Examiner, sweep: Sweep, counting: Counting) -> Counter[
         examiner.compare_counters(sweep.recount)
         return sweep.seen
     for part in PARTS:  # lists come first, for they excuse what follows
-        items = examiner.snapshot.entries(part.tree, part.prefix)
+        items = examiner.snapshot.entries(part.tree, part.prefix, part.start)
         examine_part(examiner, part, counting.count(items))
     examiner.compare_counters(examiner.recount())
     return examiner.seen

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from weft.storage import keys
 from weft.storage.check_lookup import Kind, run_ids
-from weft.storage.check_ownership import Ownership
+from weft.storage.check_queue import Queues
 from weft.storage.check_raw import threads_that_name
 from weft.storage.check_scan import DAMAGED, Counting, Entry, follows, owner_of
 from weft.storage.ids import pack_id, unpack_id
@@ -33,6 +33,7 @@ class Part(NamedTuple):
     tree: str
     prefix: bytes = b""
     at: int | None = 0
+    start: bytes | None = None
 
 
 PARTS: Final = (
@@ -40,7 +41,11 @@ PARTS: Final = (
     Part("T", "T"),
     Part("R1", "R", b"\x01", 1),
     Part("R0", "R", b"\x00", 1),
+    Part("R2", "R", b"\x02", 1),
+    Part("R3", "R", b"\x03", 1),
     Part("X", "X"),
+    Part("C0", "C", b"\x00", 1),
+    Part("C", "C", start=b"\x01"),
     Part("I", "I"),
     Part("L", "L", at=None),
     Part("O", "O"),
@@ -48,7 +53,7 @@ PARTS: Final = (
 """The whole store, but for the counters."""
 
 
-class Examiner(Ownership):
+class Examiner(Queues):
     """Walks over the whole store, or what one session leads to."""
 
     def __init__(self, snapshot: Snapshot, progress: Counting) -> None:
@@ -67,7 +72,11 @@ class Examiner(Ownership):
             "T": self._all_threads,
             "R1": self._all_runs,
             "R0": self._live_runs,
+            "R2": self._queue,
+            "R3": self._steps,
             "X": self._all_states,
+            "C0": self._graph_runs,
+            "C": self._all_graphs,
             "I": self._all_interactions,
             "L": self._log,
             "O": self._log_index,
@@ -134,8 +143,13 @@ class Examiner(Ownership):
         self._thread(thread_id, group)
         for run_id in run_ids(group):
             self._run(self._get(keys.run_key(run_id)))
+            self._steps(self.entries("R", b"\x03" + pack_id(run_id), 1))
+        self._queue(self.entries("R", b"\x02" + packed, 1))
         for _ in self.entries("X", packed):
             self._stateful(thread_id)
+        left = list(self.entries("C", packed))
+        if left:
+            self._graph(thread_id, left)
 
     def compare_counters(self, recount: Counters) -> None:
         """Compare the stored counters with a recount."""
@@ -177,6 +191,8 @@ class Examiner(Ownership):
                 leaves_out.append("the index of live runs")
             if thread.run_id != run_id:
                 leaves_out.append("the thread's record")
+        if run.is_queued:
+            self._waits(run, thread.session_id)
         if leaves_out:
             self._tell(
                 "missing_index_entry",
@@ -265,7 +281,11 @@ _UNSETTLES: Final[dict[Kind, tuple[str, ...]]] = {
     "duplicate_owner": ("associations",),
     "missing_association": ("associations",),
     "orphan_association": ("associations", "tombstones"),
-    "dangling_index_entry": ("associations", "runs"),
+    "dangling_index_entry": ("associations", "runs", "graph_entries"),
+    "missing_index_entry": ("graph_entries",),
+    "checkpoint_without_thread": ("graph_entries",),
+    "value_without_checkpoint": ("graph_entries",),
+    "broken_checkpoint": ("graph_entries",),
     "run_without_thread": ("runs",),
     "state_without_thread": ("states",),
     "thread_without_session": ("sessions", "interactions"),

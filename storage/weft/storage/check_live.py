@@ -37,6 +37,7 @@ from weft.storage.check_scan import (
     follows,
 )
 from weft.storage.ids import pack_id, unpack_id
+from weft.storage.keys_checkpoints import run_prefix
 from weft.storage.records import (
     Association,
     OperationRecord,
@@ -55,6 +56,8 @@ CHUNK_ENTRIES: Final = 1000
 _BY_NAME: Final = {part.name: part for part in PARTS}
 _RUNS, _LIVE_RUNS = _BY_NAME["R1"], _BY_NAME["R0"]
 _TALK: Final = _BY_NAME["I"]
+_QUEUES: Final = {"queue": _BY_NAME["R2"], "steps": _BY_NAME["R3"]}
+_GRAPH_RUNS: Final = _BY_NAME["C0"]
 _LOG, _LOG_INDEX = _BY_NAME["L"], _BY_NAME["O"]
 
 Read = Callable[[], AbstractContextManager[Snapshot]]
@@ -121,7 +124,8 @@ class LiveCheck:
             if self._progress is not None and not self._total:
                 self._total = estimate(snapshot)
             examiner = Examiner(snapshot, Counting(snapshot, None))
-            found = snapshot.entries(part.tree, part.prefix, cursor.start or None)
+            start = cursor.start or part.start
+            found = snapshot.entries(part.tree, part.prefix, start)
             chunk = _Chunk(found, self._limit, part)
             number, last = examine_part(examiner, part, chunk)
         again = part is _LOG and cursor.start != b""  # its first was the last one's end
@@ -196,7 +200,7 @@ class _Chunk:
         self.more = False
         self._items = items
         self._limit = limit
-        self._whole = part.name == "T"
+        self._whole = part.name in {"T", "C"}
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         last = b""
@@ -238,19 +242,36 @@ class _SecondLook(Examiner):
         if finding.kind == "log_gap":
             self._gap_before(bytes.fromhex(items[0]))
         elif finding.kind == "damaged_record":
-            tree, key = items[0], bytes.fromhex(items[1])
-            part = next(p for p in PARTS if p.tree == tree)
-            for _ in self.entries(tree, key, part.at):
-                pass
+            self._damaged_again(items[0], bytes.fromhex(items[1]))
         elif finding.index == "operations":
             self._operation(*items)
+        elif finding.index == "checkpoints":
+            self._graph_runs_again(finding.thread_id or "", items)
+        elif finding.index in _QUEUES:
+            for digits in items:
+                found = self.entries("R", bytes.fromhex(digits), 1)
+                self.examine(_QUEUES[finding.index], found)
         elif finding.index == "runs" or finding.kind == "run_without_thread":
-            for run_id in items:
-                packed = pack_id(run_id)
-                self.examine(_RUNS, self.entries("R", b"\x01" + packed, 1))
-                thread_id = self._get(keys.live_run_key(run_id))
-                if isinstance(thread_id, str):
-                    self.examine(_LIVE_RUNS, [(run_id, b"", thread_id)])
+            self._runs_again(items)
+
+    def _damaged_again(self, tree: str, key: bytes) -> None:
+        parts = (p for p in PARTS if p.tree == tree and key.startswith(p.prefix))
+        for _ in self.entries(tree, key, next(parts).at):
+            pass
+
+    def _graph_runs_again(self, thread_id: str, run_ids: Iterable[str]) -> None:
+        packed = pack_id(thread_id)
+        for run_id in run_ids:
+            found = self.entries("C", run_prefix(run_id) + packed, 1)
+            self.examine(_GRAPH_RUNS, found)
+
+    def _runs_again(self, run_ids: Iterable[str]) -> None:
+        for run_id in run_ids:
+            packed = pack_id(run_id)
+            self.examine(_RUNS, self.entries("R", b"\x01" + packed, 1))
+            thread_id = self._get(keys.live_run_key(run_id))
+            if isinstance(thread_id, str):
+                self.examine(_LIVE_RUNS, [(run_id, b"", thread_id)])
 
     def _gap_before(self, where: bytes) -> None:
         before = self.snapshot.place_before(where)

@@ -30,6 +30,9 @@ Kind = Literal[
     "missing_index_entry",
     "run_without_thread",
     "state_without_thread",
+    "checkpoint_without_thread",
+    "value_without_checkpoint",
+    "broken_checkpoint",
     "thread_without_session",
     "log_gap",
     "counter_mismatch",
@@ -49,7 +52,8 @@ class Inconsistency(msgspec.Struct, frozen=True):
         thread_id: the thread to look at, None where it is about none.
         detail: the facts found, in a sentence.
         index: which index it is about, where its kind has several: ``names``,
-            ``past``, ``runs`` or ``operations``.
+            ``past``, ``runs``, ``queue``, ``steps``, ``checkpoints`` or
+            ``operations``.
         items: what is to be mended: names on the session's list, runs, an operation
             and its place, or tree and key of a damaged value.
         rev: the live thread's, None where there is none.
@@ -96,7 +100,7 @@ class Lookup(Pass):
 
     def _whose(self, tree: str, key: bytes) -> tuple[str | None, str | None]:
         """Return the session and thread that a key is about, as far as it tells."""
-        if tree not in {"S", "T", "X", "I"}:
+        if tree not in {"S", "T", "X", "C", "I"} or key.startswith(b"\x00"):
             return None, None
         try:
             owner, end = unpack_id(key)

@@ -37,7 +37,7 @@ _OPERATION: Final = code_of(OperationRecord)
 
 _NIL, _TRUE = 0xC0, 0xC3
 _OPEN: Final = b"\xa4open"
-_IDLE: Final = b"\xc0\x80\xa4idle"
+_IDLE: Final = b"\xa4idle"
 _UUID_SIZE_BYTES: Final = 17
 
 _Item = tuple[bytes, bytes]
@@ -110,7 +110,7 @@ class _Quick:
         """Yield the entries of sessions that need a closer look."""
         stream = iter(items)
         while batch := list(islice(stream, BATCH_ENTRIES)):
-            sound = is_sound(batch)
+            sound = is_sound("S", batch)
             for item in batch:
                 if not (sound and _holds(self._is_listed, *item)):
                     yield [item]
@@ -128,7 +128,7 @@ class _Quick:
             thread is None
             or thread[0] != _THREAD
             or not thread.startswith(wanted, 2)
-            or not is_sound([(place, thread)])  # or nobody would tell whose it is
+            or not is_sound("T", [(place, thread)])  # or nobody would tell whose it is
         ):
             return False
         self._examiner.seen[str] += 1
@@ -178,7 +178,7 @@ class _Quick:
 
     def _is_owned(self, group: list[_Item]) -> bool:
         """Judge an idle thread with its one association."""
-        if len(group) != 2 or not is_sound(group):  # noqa: PLR2004 - record and row
+        if len(group) != 2 or not is_sound("T", group):  # noqa: PLR2004 - record and row
             return False
         (key, value), (row_key, row) = group
         if value[0] != _THREAD or row[0] != _ASSOCIATION:
@@ -193,7 +193,7 @@ class _Quick:
         right = (
             value.startswith(_IDLE, end)
             and value[-6] == _NIL
-            and row.startswith(session + string + value[name_at:end], 2)
+            and row.startswith(value[2:end], 2)
             and row[end] == _TRUE
             and row_key == key[:-1] + b"\x01" + packed
             and is_packed(key[:-1], string)
@@ -210,7 +210,7 @@ class _Quick:
         stream, before = iter(items), list[_Item]()
         while batch := list(islice(stream, BATCH_ENTRIES)):
             last = before[0][0] if before else None
-            if is_sound(batch) and _holds(self._is_in_index, last, batch):
+            if is_sound("L", batch) and _holds(self._is_in_index, last, batch):
                 self._examiner.seen[OperationRecord] += len(batch)
             else:
                 yield before + batch
@@ -232,7 +232,7 @@ class _Quick:
         """Yield the entries of the log's index that need a closer look."""
         stream = iter(items)
         while batch := list(islice(stream, BATCH_ENTRIES)):
-            sound = is_sound(batch)
+            sound = is_sound("O", batch)
             for item in batch:
                 if not (sound and _holds(self._leads_to_the_log, *item)):
                     yield [item]

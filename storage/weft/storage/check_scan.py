@@ -10,6 +10,7 @@ from weft.storage import keys
 from weft.storage.codec import decode
 from weft.storage.errors import StoreCorrupt
 from weft.storage.ids import unpack_id
+from weft.storage.keys_checkpoints import belongs as belongs_to_graph
 from weft.storage.records import (
     Association,
     Counters,
@@ -18,6 +19,7 @@ from weft.storage.records import (
     Run,
     Session,
     State,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -77,6 +79,8 @@ _FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
     "R": {
         str: lambda _, rest, __: not rest,
         Run: lambda i, rest, v: not rest and v.run_id == i,
+        bool: lambda _, rest, __: unpack_id(rest, keys.SEQ_SIZE_BYTES)[1] == len(rest),
+        StepResult: lambda i, rest, v: v.run_id == i and v.name.encode() == rest,
     },
     "X": {
         State: lambda i, rest, v: v.thread_id == i and v.step == int.from_bytes(rest)
@@ -104,6 +108,7 @@ def estimate(snapshot: Snapshot) -> int:
         total += sum(held.sessions.values()) + sum(held.threads.values())
         total += held.tombstones + 2 * held.associations + held.states
         total += 2 * sum(held.runs.values()) + held.interactions
+        total += held.graph_entries
     return total
 
 
@@ -143,6 +148,7 @@ class Pass:
         self.seen: Counter[type] = Counter()
         self.statuses: Counter[tuple[type, str]] = Counter()
         self._progress = progress
+        self._graph_entries = 0
 
     def entries(
         self,
@@ -172,7 +178,7 @@ class Pass:
             at: where the id begins in their keys; None where there is none.
             items: keys and values.
         """
-        fits, seen = _FITS[tree], self.seen
+        fits, seen = _FITS.get(tree), self.seen
         owner, end, head = "", 0, b"" if at is None else b"\xff"
         for key, data in items:
             if at is not None and not key.startswith(head):
@@ -190,8 +196,13 @@ class Pass:
                 yield owner, rest, DAMAGED
                 continue
             kind = type(value)
-            belongs = fits.get(kind)
-            if belongs is None or not belongs(owner, rest, value):
+            if fits is None:
+                is_right = belongs_to_graph(key, value)
+                self._graph_entries += is_right
+            else:
+                belongs = fits.get(kind)
+                is_right = belongs is not None and belongs(owner, rest, value)
+            if not is_right:
                 self.damaged(tree, key, ELSEWHERE)
                 value = DAMAGED
             else:
@@ -213,6 +224,7 @@ class Pass:
                     held[status] = number
         counts.states, counts.interactions = seen[State], seen[Interaction]
         counts.associations, counts.tombstones = seen[Association], seen[Tombstone]
+        counts.graph_entries = self._graph_entries
         return counts
 
     def damaged(self, tree: str, key: bytes, why: str) -> None:

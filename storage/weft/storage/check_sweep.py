@@ -12,6 +12,7 @@ Not here: the trees of runs, states, interactions and the log
 (:mod:`weft.storage.check_sweep_work`).
 """
 
+from heapq import merge
 from typing import Final
 
 from weft.storage.check_raw import (
@@ -19,7 +20,8 @@ from weft.storage.check_raw import (
     are_same_ids,
     end_of_string,
 )
-from weft.storage.check_sweep_work import WorkSweep, packed_id
+from weft.storage.check_sweep_graph import GraphSweep
+from weft.storage.check_sweep_work import packed_id
 from weft.storage.codec import code_of
 from weft.storage.records import Association, Session, Thread, Tombstone
 
@@ -34,14 +36,14 @@ _MARKER: Final = code_of(bool)
 
 _NIL, _TRUE, _STR8 = 0xC0, 0xC3, 0xD9
 _UUID_CHARACTERS: Final = 36
-_IDLE: Final = b"\xc0\x80\xa4idle"
-"""What follows the name of an idle thread without a workflow and config of its own."""
+_IDLE: Final = b"\xa4idle"
+"""What follows the name of an idle thread."""
 _OPEN, _CLOSED = b"\xa4open", b"\xa6closed"
 _NOTHING: Final = b"\xc1"
 """What no value has where the facts begin: MessagePack never uses this byte."""
 
 
-class Sweep(WorkSweep):
+class Sweep(GraphSweep):
     """The first pass: adds up both copies of each fact, and counts."""
 
     def balances(self) -> bool:
@@ -64,7 +66,7 @@ class Sweep(WorkSweep):
         waiting = next(interactions, None)
         names = opened = 0
         odd, is_open = False, True
-        packed = prefix = facts = _NOTHING
+        packed = prefix = before = string = _NOTHING
         for batch in self.batches("S"):
             keys: list[bytes] = []
             strings: list[bytes] = []
@@ -73,14 +75,15 @@ class Sweep(WorkSweep):
                 if code == _NAME and is_open:
                     name = key.removeprefix(prefix)
                     head = STRING_HEADS[len(name)]
-                    names += hash(facts + value[1:-4] + head + name)
+                    names += hash(before + value[1:-4] + string + head + name)
                 elif code == _SESSION:
                     packed = key[:-1]
-                    end = end_of_string(value, 2)
+                    is_uuid = value[3] == _UUID_CHARACTERS
+                    end = 40 if is_uuid else end_of_string(value, 2)
                     string = value[2:end]
                     keys.append(key)
                     strings.append(string)
-                    prefix, facts = packed + b"\x01", b"\x01" + packed + string
+                    prefix, before = packed + b"\x01", b"\x01" + packed
                     end = end + 1 if value[end] == _NIL else end_of_string(value, end)
                     is_open = value.startswith(_OPEN, end)
                     opened += is_open
@@ -110,8 +113,8 @@ class Sweep(WorkSweep):
         One loop, spelt out, as for sessions. An active association must begin with
         the facts of the thread before it; the sum is over these and the key's session.
         """
-        states = self.owners("X")
-        waiting = next(states, None)
+        owners = merge(self.owners("X"), self.graphs())
+        waiting = next(owners, None)
         names = idle = threads = end = 0
         odd = alone = False
         packed = facts = _NOTHING
@@ -131,23 +134,24 @@ class Sweep(WorkSweep):
                     odd |= alone
                     alone = True
                     if value[3] == value[41] == _UUID_CHARACTERS:
-                        string, session, at = value[2:40], value[40:78], 78
+                        middle, at = 40, 78
                     else:
-                        string, session, at = _ids(value)
+                        middle = end_of_string(value, 2)
+                        at = end_of_string(value, middle)
                     head = value[at]
                     end = at + head - 0x9F
                     if head == _STR8:
                         end = at + 2 + value[at + 1]
-                    facts = session + string + value[at:end]
+                    facts = value[2:end]
                     packed = key[:-1]
                     keys.append(key)
-                    strings.append(string)
+                    strings.append(value[2:middle])
                     if value.startswith(_IDLE, end) and value[-6] == _NIL:
                         idle += 1
                     else:
                         self._thread(key, value)
-                    if packed == waiting:
-                        waiting = next(states, None)
+                    while packed == waiting:
+                        waiting = next(owners, None)
                 elif code == _TOMBSTONE:
                     odd |= alone
                     alone, packed, facts = False, key[:-1], _NOTHING
@@ -161,10 +165,10 @@ class Sweep(WorkSweep):
         self.seen[Association] += threads
         self.sums["names"] -= names
         self.bump(self.recount.threads, "idle", idle)
-        self.exhaust(states)
+        self.exhaust(owners)
 
     def _thread(self, key: bytes, value: bytes) -> None:
-        """Count a thread that is busy or has a workflow or config of its own."""
+        """Count a thread that is not idle."""
         thread = self.decoded("T", key, value)
         if not isinstance(thread, Thread):
             self.odd = True
@@ -200,10 +204,3 @@ class Sweep(WorkSweep):
             and packed_id(row.session_id) == rest
             and packed_id(row.thread_id) == packed
         )
-
-
-def _ids(value: bytes) -> tuple[bytes, bytes, int]:
-    """Return the two ids that a thread begins with, and where its name is."""
-    middle = end_of_string(value, 2)
-    end = end_of_string(value, middle)
-    return value[2:middle], value[middle:end], end

@@ -20,6 +20,7 @@ from weft.storage.check_raw import (
 from weft.storage.check_scan import Counting, follows
 from weft.storage.codec import code_of, decode
 from weft.storage.errors import StoreCorrupt
+from weft.storage.keys import queued_run_key, step_key
 from weft.storage.records import (
     Association,
     Counters,
@@ -27,6 +28,7 @@ from weft.storage.records import (
     OperationRecord,
     Run,
     State,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -36,6 +38,7 @@ __all__ = ["WorkSweep", "packed_id"]
 
 _OPERATION: Final = code_of(OperationRecord)
 _PLACE: Final = code_of(bytes)
+_MARKER: Final = code_of(bool)
 _UUID_CHARACTERS: Final = 36
 _STEP_SIZE_BYTES, _PLACE_SIZE_BYTES = 8, 16
 
@@ -72,7 +75,7 @@ class WorkSweep:
         """Yield the sound batches of a tree; another one is odd."""
         for batch in batches(self._snapshot, tree, prefix):
             self._progress.add(len(batch))
-            if is_sound(batch):
+            if is_sound(tree, batch):
                 yield batch
             else:
                 self.odd = True
@@ -94,10 +97,10 @@ class WorkSweep:
                 if not key.startswith(owner) or len(key) != len(owner) + size:
                     owner = key[:-size]
                     yield owner
-                self._owned(key, value, owner)
+                self._owned(tree, key, value, owner)
 
-    def _owned(self, key: bytes, value: bytes, owner: bytes) -> None:
-        record = self.decoded("X", key, value)
+    def _owned(self, tree: str, key: bytes, value: bytes, owner: bytes) -> None:
+        record = self.decoded(tree, key, value)
         if isinstance(record, State):
             right = packed_id(record.thread_id) == owner
             right &= record.step == int.from_bytes(key[-_STEP_SIZE_BYTES:])
@@ -121,13 +124,20 @@ class WorkSweep:
             self.odd = True
 
     def _runs(self) -> None:
+        stepping = self._stepping()
+        waiting = next(stepping, None)
         for batch in self.batches("R", b"\x01"):
             for key, value in batch:
                 run = self.decoded("R", key, value)
-                if isinstance(run, Run) and packed_id(run.run_id) == key[1:]:
-                    self._run(key[1:], run)
-                else:
+                if not isinstance(run, Run) or packed_id(run.run_id) != key[1:]:
                     self.odd = True
+                    continue
+                self._run(key[1:], run)
+                if key[1:] == waiting:
+                    self.odd |= not run.is_in_progress
+                    waiting = next(stepping, None)
+        self.odd |= waiting is not None
+        self.exhaust(stepping)
         for batch in self.batches("R", b"\x00"):
             for key, value in batch:
                 thread_id = self.decoded("R", key, value)
@@ -135,6 +145,23 @@ class WorkSweep:
                     self.sums["live"] -= hash((key[1:], packed_id(thread_id)))
                 else:
                     self.odd = True
+        for batch in self.batches("R", b"\x02"):
+            self.odd |= any(value[0] != _MARKER for _, value in batch)
+            self.sums["queue"] -= sum(hash(key) for key, _ in batch)
+
+    def _stepping(self) -> Iterator[bytes]:
+        """Yield each packed id of a run with steps, once, in order."""
+        owner = b""
+        for batch in self.batches("R", b"\x03"):
+            for key, value in batch:
+                step = self.decoded("R", key, value)
+                if not isinstance(step, StepResult):
+                    self.odd = True
+                    continue
+                self.odd |= step_key(step.run_id, step.name)[-1] != key
+                if (packed := packed_id(step.run_id)) != owner:
+                    owner = packed
+                    yield owner
 
     def _run(self, packed: bytes, run: Run) -> None:
         fact = hash((packed, packed_id(run.thread_id)))
@@ -142,6 +169,9 @@ class WorkSweep:
         if run.is_in_progress:
             self.sums["live"] += fact
             self.sums["busy"] += fact
+        elif run.is_queued:
+            key = queued_run_key(run.thread_id, run.created_seq, run.run_id)
+            self.sums["queue"] += hash(key[-1])
         self.seen[Run] += 1
         self.bump(self.recount.runs, run.status)
 
@@ -192,7 +222,7 @@ def packed_id(value: str) -> bytes:
 
 def _is_gapless(last: bytes, keys: Sequence[bytes]) -> bool:
     """Return whether places of the log, which are in order, are consecutive."""
-    if any(len(key) != _PLACE_SIZE_BYTES for key in keys):
+    if {*map(len, keys)} != {_PLACE_SIZE_BYTES}:
         return False
     first_seq = int.from_bytes(keys[0][:8])
     if int.from_bytes(keys[-1][:8]) - first_seq == len(keys) - 1 and not any(

@@ -1,11 +1,12 @@
-"""Values on disk: one kind-and-version byte, a msgpack body, a CRC32 of key and value.
+"""Values on disk: one kind-and-version byte, a msgpack body, a CRC32.
 
 LMDB has no checksums. A stale or half-zeroed page is otherwise read as truth: with
-the key in the checksum a record that lies in the wrong place is found as well
-(600 planted damages, none silent; a bare msgpack body let 162 pass).
+tree and key in the checksum a record that lies in the wrong place is found as well
+(600 planted damages, none silent; a bare msgpack body let 162 pass). The tree counts:
+where a disk ignored a sync, a page of one tree was read as another's.
 
-Guarantees: what decodes is what was encoded under this very key; everything else
-raises :class:`~weft.storage.errors.StoreCorrupt` with tree and key.
+Guarantees: what decodes is what was encoded under this very key of this tree;
+everything else raises :class:`~weft.storage.errors.StoreCorrupt` with tree and key.
 """
 
 from typing import Any, Final
@@ -15,6 +16,7 @@ import msgspec
 
 from weft.storage.checkpoints import ChannelValue, Checkpoint, PendingWrite
 from weft.storage.errors import StoreCorrupt
+from weft.storage.keys import TREES
 from weft.storage.records import (
     Association,
     Counters,
@@ -28,14 +30,17 @@ from weft.storage.records import (
     Tombstone,
 )
 
-__all__ = ["CRC_RESIDUE", "code_of", "decode", "encode"]
+__all__ = ["CRC_RESIDUE", "SEEDS", "code_of", "decode", "encode"]
 
 _CRC_SIZE_BYTES: Final = 4
 
+SEEDS: Final = {tree: crc32(tree.encode()) for tree in TREES}
+"""What each tree's checksums begin with."""
+
 CRC_RESIDUE: Final = 0x2144DF1C
-"""What ``crc32(data, crc32(key))`` gives for every sound entry, whatever it holds: the
-checksum over something and its own little-endian checksum is constant. So a scan
-verifies entries without slicing them."""
+"""What the checksum over a tree's name, a key and its value gives for every sound
+entry, whatever it holds: over something and its own little-endian checksum it is
+constant. So a scan verifies entries without slicing them."""
 
 # The kind byte: record kind in the high five bits, its version in the low three. A
 # kind or version that is not here was written by a newer Weft.
@@ -66,15 +71,17 @@ _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
-def encode(key: bytes, value: Any) -> bytes:
+def encode(tree: str, key: bytes, value: Any) -> bytes:
     """Return a record, index entry or marker as it lies under a key.
 
     Args:
+        tree: the tree's name.
         key: the bytes of its key.
         value: an instance of one of the kinds above.
     """
     body = _HEADS[type(value)] + _encode(value)
-    return body + crc32(body, crc32(key)).to_bytes(_CRC_SIZE_BYTES, "little")
+    checksum = crc32(body, crc32(key, SEEDS[tree]))
+    return body + checksum.to_bytes(_CRC_SIZE_BYTES, "little")
 
 
 def code_of(kind: type) -> int:
@@ -90,7 +97,7 @@ def decode(tree: str, key: bytes, data: bytes) -> Any:
     """Return what lies under a key.
 
     Args:
-        tree: the tree's name, for the error.
+        tree: the tree's name.
         key: the bytes of its key.
         data: the bytes found there.
 
@@ -99,7 +106,7 @@ def decode(tree: str, key: bytes, data: bytes) -> Any:
     """
     body = data[:-_CRC_SIZE_BYTES]
     stored = int.from_bytes(data[-_CRC_SIZE_BYTES:], "little")
-    if not body or stored != crc32(body, crc32(key)):
+    if not body or stored != crc32(body, crc32(key, SEEDS[tree])):
         raise _corrupt(tree, key, "its checksum does not match")
     decoder = _DECODERS.get(body[0])
     if decoder is None:

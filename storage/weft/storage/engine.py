@@ -40,6 +40,9 @@ class EngineStatistics(msgspec.Struct, frozen=True):
         entries: by tree.
         oldest_reader_commits: how many commits the oldest open reader is behind: what
             they freed cannot be used again until it ends.
+        free_bytes: of what it holds, pages that were freed; a few of them hold the
+            list of the others.
+        disk_free_bytes: what the file system has left for this user; None in memory.
     """
 
     map_size_bytes: int
@@ -48,6 +51,8 @@ class EngineStatistics(msgspec.Struct, frozen=True):
     readers: int
     entries: dict[str, int]
     oldest_reader_commits: int = 0
+    free_bytes: int = 0
+    disk_free_bytes: int | None = None
 
 
 class ReadTransaction(Protocol):

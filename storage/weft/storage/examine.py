@@ -23,7 +23,7 @@ import lmdb
 from lmdb import verify as pages
 
 from weft.storage.check import Inconsistency, check
-from weft.storage.codec import CRC_RESIDUE, decode
+from weft.storage.codec import CRC_RESIDUE, SEEDS, decode
 from weft.storage.errors import StoreCorrupt
 from weft.storage.keys import TREES
 from weft.storage.lmdb_reader import LmdbReader
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["examine_here"]
 
 _FORMAT_KEY: Final = b"format"
-_UNCOMPARED: Final = ("C", "M")
-"""Trees that the check does not walk: graphs' checkpoints have no second copy."""
+_UNCOMPARED: Final = ("M",)
+"""Trees that the check does not walk."""
 _UPDATE: Final = b"UpdateSession"
 """The one kind of operation whose effect has no second copy anywhere."""
 
@@ -173,7 +173,7 @@ def _intact(snapshot: Snapshot, findings: _Findings, trees: Iterable[str]) -> in
     for tree in trees:
         for key, data in snapshot.entries(tree):
             entries += 1
-            if crc32(data, crc32(key)) != CRC_RESIDUE:
+            if crc32(data, crc32(key, SEEDS[tree])) != CRC_RESIDUE:
                 detail = f"The checksum under key {key.hex()} does not match."
                 findings.tell("damaged_record", f"tree {tree}", detail)
     return entries
@@ -188,6 +188,7 @@ def _compared(snapshot: Snapshot, findings: _Findings) -> int:
         findings.tell("stale", where, detail)
     owned = report.sessions + report.threads + report.associations
     owned += report.states + report.runs + report.operations
+    owned += sum(1 for _ in snapshot.entries("C"))
     return owned + _intact(snapshot, findings, _UNCOMPARED)
 
 

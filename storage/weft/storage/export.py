@@ -1,10 +1,10 @@
 """Export: one moment of a store as lines of JSON, in an order that can be imported.
 
 The order is by what leans on what: the log, for its numbers, sessions, threads with
-their associations, runs, states, checkpoints, interactions. So an import that reads
-line by line has seen the session when it meets the thread, and one that is interrupted
-leaves a store that goes on from the right number. The rows are those of
-:mod:`weft.storage.rows`.
+the run in progress and their associations, other runs, steps, states, checkpoints,
+interactions. So an import that reads line by line has seen the session when it meets
+the thread, and one that is interrupted leaves a store that is sound and goes on from
+the right number. The rows are those of :mod:`weft.storage.rows`.
 
 Guarantees:
     * one snapshot, whatever the owner of the store writes meanwhile;
@@ -29,7 +29,7 @@ import msgspec
 from weft.storage.codec import decode
 from weft.storage.errors import SessionNotFound
 from weft.storage.ids import pack_id, unpack_id
-from weft.storage.records import Record
+from weft.storage.records import Record, Run, Thread
 from weft.storage.rows import (
     EXPORT_FORMAT,
     KINDS,
@@ -173,8 +173,27 @@ def _whole(snapshot: Snapshot) -> Iterator[Row]:
             value = decode(tree, key, data)
             if tree == "C":
                 yield _graph(key, data)
+            elif isinstance(value, Thread):
+                yield from _thread(snapshot, value)
+            elif isinstance(value, Run) and _is_live(value, snapshot):
+                continue  # it went with its thread
             elif type(value) in KINDS:  # else an index entry: it follows from records
                 yield _row(tree, key, value)
+
+
+def _thread(snapshot: Snapshot, thread: Thread) -> Iterator[Row]:
+    """Yield a thread with its run in progress: neither is right without the other."""
+    yield Row(thread)
+    run = None if thread.run_id is None else snapshot.run(thread.run_id)
+    if run is not None and _is_live(run, snapshot):
+        yield Row(run)
+
+
+def _is_live(run: Run, snapshot: Snapshot) -> bool:
+    if run.finished_at_us is not None:
+        return False
+    thread = snapshot.thread(run.thread_id)
+    return thread is not None and thread.run_id == run.run_id
 
 
 def _row(tree: str, key: bytes, record: Record) -> Row:
@@ -213,15 +232,24 @@ def _of_sessions(snapshot: Snapshot, chosen: Sequence[str]) -> Iterator[Row]:
     for session_id in chosen:
         for thread in snapshot.threads(session_id):
             thread_id = thread.thread_id
-            yield Row(thread)
+            yield from _thread(snapshot, thread)
             for association in snapshot.associations_by_thread(thread_id):
                 if association.session_id in owners:
                     yield Row(association)
-            for run in snapshot.runs(thread_id):
-                yield Row(run)
+            yield from _runs(snapshot, thread)
             yield from _rows(snapshot, "X", thread_id)
             yield from _graphs(snapshot, thread_id)
         yield from _rows(snapshot, "I", session_id)
+
+
+def _runs(snapshot: Snapshot, thread: Thread) -> Iterator[Row]:
+    """Yield a thread's runs but the one in progress, and what that has recorded."""
+    for run in snapshot.runs(thread.thread_id):
+        if not _is_live(run, snapshot):
+            yield Row(run)
+    if thread.run_id is not None:
+        for _, step in snapshot.steps(thread.run_id):
+            yield Row(step)
 
 
 def _rows(snapshot: Snapshot, tree: str, owner: str) -> Iterator[Row]:

@@ -8,7 +8,7 @@ threads.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -146,7 +146,7 @@ class Group(Draft):
         if self._changes:
             self.counters = _changed(self.counters, self._changes)
             tree, raw = place(COUNTERS_KEY)
-            self._transaction.put_many(tree, [(raw, encode(raw, self.counters))])
+            self._transaction.put_many(tree, [(raw, encode(tree, raw, self.counters))])
 
     def forget(self) -> None:
         """Read everything anew from here on, as it lies in the trees."""
@@ -168,15 +168,15 @@ class Group(Draft):
             if tree is NOWHERE:
                 continue
             if value is None:
-                if kind == STATE and self._transaction.get(tree, raw) is not None:
-                    self._add("states", None, -1)
-                self._transaction.delete(tree, raw)
+                self._delete(tree, raw)
             else:
-                puts[tree].append((raw, encode(raw, value)))
+                puts[tree].append((raw, encode(tree, raw, value)))
         for tree, items in puts.items():
             items.sort()
             if tree == "T":
                 self._frontier.move_past(items)
+            elif tree == "C":
+                self._count_entries({raw for raw, _ in items}, 1)
             self._transaction.put_many(tree, items)
         self.writes = {}
 
@@ -196,14 +196,27 @@ class Group(Draft):
         for raw, _ in list(transaction.scan("R", b"\x02" + pack_id(thread_id))):
             transaction.delete("R", raw)
         for raw, _ in list(transaction.scan("X", pack_id(thread_id))):
-            self._add("states", None, -1)
-            transaction.delete("X", raw)
+            self._delete("X", raw)
         for raw, _ in list(transaction.scan("C", pack_id(thread_id))):
             run_id = run_of(thread_id, raw)
             if run_id is not None:
-                transaction.delete(*place(run_thread_key(run_id, thread_id)))
-            transaction.delete("C", raw)
+                self._delete(*place(run_thread_key(run_id, thread_id)))
+            self._delete("C", raw)
         found[writer_key(thread_id)] = None
+
+    def _delete(self, tree: str, raw: bytes) -> None:
+        if tree == "X" and self._transaction.get(tree, raw) is not None:
+            self._add("states", None, -1)
+        elif tree == "C":
+            self._count_entries([raw], -1)
+        self._transaction.delete(tree, raw)
+
+    def _count_entries(self, keys: Iterable[bytes], change: int) -> None:
+        """Count entries of graphs that come or go; one that is replaced stays."""
+        for raw in keys:
+            is_there = self._transaction.get("C", raw) is not None
+            if is_there == (change < 0):
+                self._add("graph_entries", None, change)
 
     def _count(self, old: Any, new: Any) -> None:
         """Keep the counters exact: every record was read before it is replaced."""

@@ -6,7 +6,8 @@ store the records go under numbers of that store, one ``ImportRecords`` of its l
 each transaction, and the log of the export is skipped.
 
 Guarantees:
-    * constant memory; a transaction has at most 500 rows or 4 MiB;
+    * constant memory; a transaction has some 500 rows or 4 MiB, and a thread comes with
+      its associations and its run in progress: what is there meanwhile is sound;
     * what :mod:`weft.storage.rules_import` guarantees for each row; a bad row is told
       with its line and the reason, and the rest goes on;
     * repeated, it applies nothing; interrupted, it goes on where it stood: how far it
@@ -16,14 +17,12 @@ Guarantees:
 
 import hashlib
 from collections.abc import Iterator
-from itertools import islice
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Final
 
 import msgspec
 from msgspec.structs import replace
 
-from weft.storage.group import Group
-from weft.storage.ids import new_id
+from weft.storage.import_intake import Intake
 from weft.storage.import_report import (
     BadLine,
     ImportReport,
@@ -31,19 +30,12 @@ from weft.storage.import_report import (
     Progress,
     Tell,
 )
-from weft.storage.keys import Key, note_key
-from weft.storage.operation_base import BaseOperation
-from weft.storage.operation_log import OperationLog
-from weft.storage.records import Session, Thread
-from weft.storage.rows import EXPORT_FORMAT, KINDS, BadRow, End, Header, Row, read_row
-from weft.storage.rules import Applied
-from weft.storage.rules_context import Event
-from weft.storage.rules_import import Unfit, Verdict, take
+from weft.storage.keys import note_key
+from weft.storage.rows import EXPORT_FORMAT, BadRow, End, Header, Row, read_row
 from weft.storage.snapshot import Snapshot
-from weft.storage.store import TreeStore, clock_us
-from weft.storage.view import Draft
+from weft.storage.store import TreeStore
 
-__all__ = ["ImportRecords", "Importer", "Overlay"]
+__all__ = ["Importer"]
 
 ROWS_MAX: Final = 500
 """Of a transaction: some 20 ms."""
@@ -55,10 +47,6 @@ LINE_SIZE_BYTES_MAX: Final = 64 << 20
 bytes, is 22 MiB in base64, and a run may carry two."""
 
 _NOTE: Final = note_key("import")
-
-
-class ImportRecords(BaseOperation, frozen=True, kw_only=True, tag=True):
-    """The log's word for a transaction of an import; nobody submits one."""
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -88,21 +76,6 @@ class _Line(msgspec.Struct, frozen=True):
 _Numbered = tuple[int, Row]
 
 
-class Overlay(Draft):
-    """A draft on an empty store that stands in for a real one: a rehearsal."""
-
-    __slots__ = ("_below",)
-
-    def __init__(self, above: Draft, below: Snapshot) -> None:
-        super().__init__(above)
-        self._below = below
-
-    def get(self, key: Key) -> Any:
-        """Return the value of a key: of the rehearsal, or else the real one."""
-        found = super().get(key)
-        return self._below.get(key) if found is None else found
-
-
 class Importer:
     """Imports one file into one store.
 
@@ -125,8 +98,8 @@ class Importer:
         self._tell = tell
         self._progress = progress or (lambda _done, _total: None)
         self._below = below
-        self._verbatim = False
         self.report = ImportReport(imported={})
+        self._intake = Intake(store, self.report, below)
 
     @staticmethod
     def check(source: IO[bytes]) -> Header:
@@ -156,13 +129,14 @@ class Importer:
         total = source.seek(0, 2)
         name = hashlib.sha256(first + str(total).encode()).hexdigest()
         known = self._note(name)
-        self._verbatim = header.sessions is None and self._is_new(known)
-        begin = _Note(name, len(first), 1, self._verbatim, done=False)
+        verbatim = header.sessions is None and self._is_new(known)
+        begin = _Note(name, len(first), 1, verbatim, done=False)
         if resume and known is not None:
-            begin = replace(known, verbatim=self._verbatim)
+            begin = replace(known, verbatim=verbatim)
             self.report.resumed_at = known.line + 1
         if begin.done:
             return self.report
+        self._intake.verbatim = verbatim
         source.seek(begin.offset)
         self._take_all(source, begin, total)
         return self.report
@@ -182,7 +156,7 @@ class Importer:
 
     def _take_all(self, source: IO[bytes], note: _Note, total: int) -> None:
         lines = _lines(source, note.line, note.offset)
-        while chunk := list(_chunk(lines)):
+        for chunk in _chunks(lines):
             read = _read(chunk)
             note = replace(
                 note, offset=chunk[-1].end, line=chunk[-1].number, done=read.ended
@@ -198,35 +172,9 @@ class Importer:
 
     def _apply(self, rows: list[_Numbered], note: _Note) -> list[BadLine]:
         """Put rows in, in one transaction with how far the import has come."""
-
-        def change(group: Group, log: OperationLog) -> list[_Verdict]:
-            seq = None if self._verbatim else log.end[0] + 1
-            verdicts = [self._judge(group, number, row, seq) for number, row in rows]
-            group.put(_NOTE, msgspec.json.encode(note).decode())
-            fresh = [v for v in verdicts if v.verdict == "imported"]
-            if fresh and seq is not None:
-                _enter(log, group, seq, fresh)
-            return verdicts
-
-        bad = []
-        for number, row, verdict, why in self._store.amend(change):
-            if verdict is None:
-                bad.append(BadLine(number, why))
-            else:
-                self.report.count(KINDS[type(row.record)], verdict)
-        return bad
-
-    def _judge(
-        self, group: Group, number: int, row: Row, seq: int | None
-    ) -> "_Verdict":
-        below = self._below
-        draft = Draft(group) if below is None else Overlay(group, below)
-        try:
-            verdict = take(draft, row, seq)
-        except Unfit as error:
-            return _Verdict(number, row, None, str(error))
-        group.absorb(draft)
-        return _Verdict(number, row, verdict, "")
+        text = msgspec.json.encode(note).decode()
+        refused = self._intake.put([[row] for _, row in rows], (_NOTE, text))
+        return [BadLine(rows[place][0], why) for place, why in refused]
 
     def _bad(self, line: BadLine) -> None:
         self.report.bad += 1
@@ -239,26 +187,6 @@ class _Read(msgspec.Struct):
     rows: list[_Numbered] = []
     bad: list[BadLine] = []
     ended: bool = False
-
-
-class _Verdict(NamedTuple):
-    line: int
-    row: Row
-    verdict: Verdict | None
-    why: str
-
-
-def _enter(log: OperationLog, group: Group, seq: int, fresh: list[_Verdict]) -> None:
-    """Tell the log of the sessions and threads that came in."""
-    events = []
-    for _, row, _, _ in fresh:
-        record: Any = row.record
-        if isinstance(record, Thread):
-            events.append(Event(seq, record.session_id, "adopted", record))
-        elif isinstance(record, Session):
-            events.append(Event(seq, record.session_id, "session", session=record))
-    operation: Any = ImportRecords(op_id=new_id(), at_us=clock_us())
-    log.enter(operation, Applied(Draft(group), events, len(fresh)))
 
 
 def _header(line: bytes) -> Header:
@@ -319,10 +247,23 @@ def _lines(source: IO[bytes], number: int, offset: int) -> Iterator[_Line]:
         yield _Line(number, data, offset)
 
 
-def _chunk(lines: Iterator[_Line]) -> Iterator[_Line]:
-    size_bytes = 0
-    for line in islice(lines, ROWS_MAX):
-        yield line
-        size_bytes += len(line.data)
-        if size_bytes >= CHUNK_SIZE_BYTES:
-            return
+def _chunks(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
+    chunk: list[_Line] = []
+    chunk_bytes = 0
+    for line in lines:
+        full = len(chunk) >= ROWS_MAX or chunk_bytes >= CHUNK_SIZE_BYTES
+        over = len(chunk) >= 2 * ROWS_MAX or chunk_bytes >= 2 * CHUNK_SIZE_BYTES
+        if over or (full and not _belongs_to_a_thread(line.data)):
+            yield chunk
+            chunk, chunk_bytes = [], 0
+        chunk.append(line)
+        chunk_bytes += len(line.data)
+    if chunk:
+        yield chunk
+
+
+def _belongs_to_a_thread(data: bytes) -> bool:
+    """Whether a thread that came before is not right without this row."""
+    if data.startswith(b'{"record":"association"'):
+        return True
+    return data.startswith(b'{"record":"run"') and b'"finished_at_us":null' in data

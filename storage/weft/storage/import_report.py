@@ -7,7 +7,15 @@ import msgspec
 from weft.storage.errors import StoreFormatError
 from weft.storage.rules_import import Verdict
 
-__all__ = ["BadLine", "ImportReport", "NotImportable", "Progress", "Tell"]
+__all__ = [
+    "BadLine",
+    "Drift",
+    "ImportReport",
+    "NotImportable",
+    "Progress",
+    "Tell",
+    "TellDrift",
+]
 
 
 class NotImportable(StoreFormatError):
@@ -28,6 +36,26 @@ class BadLine(msgspec.Struct, frozen=True):
     why: str
 
 
+class Drift(msgspec.Struct, frozen=True):
+    """A place where a database contradicts itself or holds what cannot be used.
+
+    Attributes:
+        kind: one of :data:`weft.storage.import_sql_drift.RULES`.
+        table: where it stands; for objects that are no rows, what they are.
+        row: its rowid there, or its number from 1.
+        why: what is wrong, with the ids concerned.
+        session_id: the session concerned.
+        thread_id: the thread concerned.
+    """
+
+    kind: str
+    table: str
+    row: int
+    why: str
+    session_id: str | None = None
+    thread_id: str | None = None
+
+
 class ImportReport(msgspec.Struct):
     """What became of the rows.
 
@@ -39,6 +67,8 @@ class ImportReport(msgspec.Struct):
         resumed_at: the line that this import began with, 1 for all.
         kept: values of types that are not decoded and were kept with their type's
             name, by type.
+        drift: places of a database that were wrong and were repaired, by kind.
+        ignored: columns of a database that have no place in a store.
     """
 
     imported: dict[str, int] = {}
@@ -47,6 +77,8 @@ class ImportReport(msgspec.Struct):
     bad: int = 0
     resumed_at: int = 1
     kept: dict[str, int] = {}
+    drift: dict[str, int] = {}
+    ignored: list[str] = []
 
     def count(self, kind: str, verdict: Verdict) -> None:
         """Count one row."""
@@ -59,4 +91,5 @@ class ImportReport(msgspec.Struct):
 
 
 Tell = Callable[[BadLine], None]
+TellDrift = Callable[[Drift], None]
 Progress = Callable[[int, int], None]

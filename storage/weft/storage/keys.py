@@ -37,6 +37,7 @@ from weft.storage.ids import ID_SIZE_BYTES_MAX, NAME_SIZE_BYTES_MAX, pack_id
 
 __all__ = [
     "COUNTERS_KEY",
+    "SEQ_SIZE_BYTES",
     "TREES",
     "Key",
     "association_key",
@@ -90,6 +91,9 @@ NOWHERE: Final = ""
 COUNTERS_KEY: Final[Key] = (COUNTERS, "M", b"counters")
 """The one record of what the store holds."""
 
+SEQ_SIZE_BYTES: Final = 8
+"""Of an operation's number, wherever it stands in a key."""
+
 KEY_SIZE_BYTES_MAX: Final = 511
 """LMDB's compiled-in limit (engine 0.9, mdb_env_get_maxkeysize)."""
 
@@ -139,7 +143,7 @@ def run_key(run_id: str) -> Key:
 
 def queued_run_key(thread_id: str, seq: int, run_id: str) -> Key:
     """Whether the run waits for its turn on the thread, since an operation."""
-    raw = b"\x02" + pack_id(thread_id) + seq.to_bytes(8, "big") + pack_id(run_id)
+    raw = b"\x02" + pack_id(thread_id) + seq.to_bytes(SEQ_SIZE_BYTES) + pack_id(run_id)
     return (QUEUED_RUN, thread_id, seq, run_id, "R", raw)
 
 

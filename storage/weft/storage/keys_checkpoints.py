@@ -8,8 +8,10 @@ C     thread | 01 | namespace | checkpoint            PendingWrite
       | task | index
 C     thread | 02 | namespace | number | channel      ChannelValue
 C     thread | 03                                     id of the run that writes
-C     thread | 04 | run                               the run wrote to the thread
-C     00 | run | thread                               the same, the other way round
+C     thread | 04 | run                               the run wrote to the thread;
+                                                      whether the next line has it
+C     00 | run | thread                               the thread may have checkpoints
+                                                      of the run
 ====  ==============================================  ===========================
 
 Namespaces and channels have names of any length; in a key stands the 16-byte digest.
@@ -23,7 +25,13 @@ from typing import Final
 
 import msgspec
 
-from weft.storage.checkpoints import Version
+from weft.storage.checkpoints import (
+    ChannelValue,
+    Checkpoint,
+    GraphRecord,
+    PendingWrite,
+    Version,
+)
 from weft.storage.ids import pack_id, unpack_id
 from weft.storage.keys import Key
 
@@ -33,9 +41,11 @@ __all__ = [
     "PENDING_WRITE",
     "WRITER",
     "WRITER_RUN",
+    "belongs",
     "channel_key",
     "checkpoint_key",
     "entry_key",
+    "key_of",
     "moved",
     "namespace_prefix",
     "pending_write_key",
@@ -58,6 +68,7 @@ _KINDS: Final = (CHECKPOINT, PENDING_WRITE, CHANNEL, WRITER, WRITER_RUN)
 """By the byte behind the thread."""
 
 _TREE: Final = "C"
+_INDEX, _WRITES, _WROTE = b"\x00", b"\x03", b"\x04"
 _DIGEST_SIZE_BYTES: Final = 16
 _INDEX_BIAS: Final = 1 << 31
 _NUMBER_MAX: Final = (1 << 64) - 1
@@ -146,6 +157,38 @@ def run_of(thread_id: str, raw: bytes) -> str | None:
     """Return the run that an entry of a thread names, None if it names none."""
     end = len(pack_id(thread_id))
     return unpack_id(raw, end + 1)[0] if raw[end : end + 1] == b"\x04" else None
+
+
+def key_of(record: GraphRecord) -> Key:
+    """Return where a record lies."""
+    place = record.thread_id, record.checkpoint_ns
+    match record:
+        case Checkpoint():
+            return checkpoint_key(*place, record.checkpoint_id)
+        case PendingWrite():
+            return pending_write_key(
+                *place, record.checkpoint_id, record.task_id, record.index
+            )
+        case ChannelValue():
+            return channel_key(*place, record.channel, record.version)
+
+
+def belongs(raw: bytes, value: object) -> bool:
+    """Return whether a value is what has to lie under the bytes of a key."""
+    if isinstance(value, GraphRecord):
+        return bool(key_of(value)[-1] == raw)
+    is_index = raw[:1] == _INDEX
+    try:
+        _, end = unpack_id(raw, int(is_index))
+        if isinstance(value, str):
+            return not is_index and raw[end:] == _WRITES
+        if raw[end : end + 1] == _WROTE and not is_index:
+            end += 1
+        elif not is_index:
+            return False
+        return isinstance(value, bool) and unpack_id(raw, end)[1] == len(raw)
+    except ValueError:
+        return False
 
 
 def moved(key: Key, thread_id: str) -> Key:

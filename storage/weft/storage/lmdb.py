@@ -43,6 +43,9 @@ MAP_SIZE_BYTES: Final = 64 << 30
 people, so it begins large (64 GiB hold some 100 million threads)."""
 
 _PAGE_SIZE_BYTES: Final = 4096
+_PAGES: Final = ("branch_pages", "leaf_pages", "overflow_pages")
+_PAGES_BESIDES: Final = 3
+"""Two meta pages and the list of trees."""
 
 
 class LmdbEngine:
@@ -81,14 +84,18 @@ class LmdbEngine:
         """Return how full the environment is."""
         info, oldest_reader_commits = self._environment.facts()
         with self.read() as reading:
-            entries = reading.counts()
+            entries, pages = reading.counts()
+        used_pages = info["last_pgno"] + 1
+        disk = os.statvfs(self._path)
         return EngineStatistics(
             map_size_bytes=info["map_size"],
-            used_bytes=(info["last_pgno"] + 1) * _PAGE_SIZE_BYTES,
+            used_bytes=used_pages * _PAGE_SIZE_BYTES,
             file_bytes=(self._path / "data.mdb").stat().st_size,
             readers=info["num_readers"],
             entries=entries,
             oldest_reader_commits=oldest_reader_commits,
+            free_bytes=max(0, used_pages - pages) * _PAGE_SIZE_BYTES,
+            disk_free_bytes=disk.f_bavail * disk.f_frsize,
         )
 
     def close(self) -> None:
@@ -151,10 +158,13 @@ class _Transaction:
     def delete(self, tree: str, key: bytes) -> None:
         self._transaction.delete(key, db=self._trees[tree])
 
-    def counts(self) -> dict[str, int]:
-        """Return how many entries each tree has."""
+    def counts(self) -> tuple[dict[str, int], int]:
+        """Return how many entries each tree has, and how many pages are in use."""
         stat = self._transaction.stat
-        return {name: stat(tree)["entries"] for name, tree in self._trees.items()}
+        stats = {name: stat(tree) for name, tree in self._trees.items()}
+        pages = sum(one[kind] for one in stats.values() for kind in _PAGES)
+        entries = {name: one["entries"] for name, one in stats.items()}
+        return entries, pages + _PAGES_BESIDES
 
 
 class Reading(_Transaction):

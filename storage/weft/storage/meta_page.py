@@ -244,7 +244,10 @@ def promoted(page: bytes) -> bytes:
 
 
 def _page(file: BinaryIO, number: int) -> bytes | None:
-    file.seek(number * PAGE_SIZE_BYTES)
+    offset = number * PAGE_SIZE_BYTES
+    if offset >= os.fstat(file.fileno()).st_size:
+        return None  # a flipped bit may lead where no file system can seek
+    file.seek(offset)
     data = file.read(PAGE_SIZE_BYTES)
     return data if len(data) == PAGE_SIZE_BYTES else None
 
@@ -253,8 +256,7 @@ def _newest_freed(file: BinaryIO, root: int) -> int | None:
     """Return the last key of a tree of free pages, None if it cannot be told."""
     number = root
     for _ in range(_DEPTH_MAX):
-        # More would overflow a file offset.
-        data = None if number >= 1 << 48 else _page(file, number)
+        data = _page(file, number)
         if data is None:
             return None
         _, _, flags, lower, _ = _HEADER.unpack_from(data)

@@ -104,7 +104,7 @@ def migrate(
             with engine.write() as transaction:
                 for step in steps:
                     _walk(transaction, step, tell)
-                transaction.put_many("M", [(_FORMAT_KEY, encode(_FORMAT_KEY, to))])
+                transaction.put_many("M", [(_FORMAT_KEY, encode("M", _FORMAT_KEY, to))])
         except EngineFull:
             engine.grow()
         else:

@@ -135,8 +135,8 @@ class OperationLog:
         raw = pack_id(record.op_id)
         self._frontier.move_to(raw)
         self._entered[record.op_id] = record
-        self._records.append((where, encode(where, record)))
-        self._places.append((raw, encode(raw, where)))
+        self._records.append((where, encode("L", where, record)))
+        self._places.append((raw, encode("O", raw, where)))
 
     def flush(self) -> None:
         """Put the group's entries into the trees."""

@@ -22,7 +22,12 @@ from weft.storage.encoding import (
     encode_value,
 )
 from weft.storage.operation_base import BaseOperation
-from weft.storage.operations_checkpoints import GraphOperation
+from weft.storage.operations_associations import AssociationOperation
+from weft.storage.operations_checkpoints import (
+    GraphOperation,
+    PutCheckpoint,
+    PutWrites,
+)
 from weft.storage.operations_runs import (
     Failure,
     FinishRun,
@@ -61,6 +66,7 @@ __all__ = [
     "TrackInteraction",
     "TransferThreads",
     "UpdateSession",
+    "UpdateThread",
     "encode_mapping",
     "encode_value",
 ]
@@ -170,6 +176,18 @@ class RenameThread(_Operation, frozen=True, kw_only=True, tag=True):
     new_name: str
 
 
+class UpdateThread(_Operation, frozen=True, kw_only=True, tag=True):
+    """Update a thread's metadata and config, key by key; other keys stay."""
+
+    thread_id: str
+    session_id: str | None = None
+    metadata: msgspec.Raw = EMPTY
+    config: msgspec.Raw = EMPTY
+
+    def __post_init__(self) -> None:
+        encode_fields(self, encode_mapping, "metadata", "config")
+
+
 class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
     """Append a durable state.
 
@@ -177,6 +195,8 @@ class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
         run_id: the run that writes it; None for a state written by hand.
         attempt: the run's attempt, the fence against its own past.
         rev: the thread's rev the writer knows; None for a state written by hand.
+        after_step: the thread's last step, 0 for none, as the writer knows it; None
+            for whatever it is.
         workflow_version: the run goes on under this version of its workflow, whose
             rule made the state of an older one's; "" leaves it.
     """
@@ -186,6 +206,7 @@ class AppendState(_Operation, frozen=True, kw_only=True, tag=True):
     run_id: str | None = None
     attempt: int = 1
     rev: int | None = None
+    after_step: int | None = None
     values: msgspec.Raw
     metadata: msgspec.Raw = EMPTY
     workflow_version: str = ""
@@ -241,6 +262,8 @@ class Expire(_Operation, frozen=True, kw_only=True, tag=True):
         associations: thread id, session id and ``version`` of inactive ones.
         runs: thread and run id of ended ones.
         states: thread id, first and last step.
+        checkpoints: thread id; how many of each namespace stay, the newest; before
+            when those that go were written, microseconds since the Unix epoch.
     """
 
     log: tuple[tuple[bytes, str], ...] = ()
@@ -249,6 +272,7 @@ class Expire(_Operation, frozen=True, kw_only=True, tag=True):
     associations: tuple[tuple[str, str, int], ...] = ()
     runs: tuple[tuple[str, str], ...] = ()
     states: tuple[tuple[str, int, int], ...] = ()
+    checkpoints: tuple[tuple[str, int, int], ...] = ()
 
 
 class Repair(_Operation, frozen=True, kw_only=True, tag=True):
@@ -287,8 +311,11 @@ class Batch(_Operation, frozen=True, kw_only=True, tag=True):
         | RemoveThreads
         | TransferThreads
         | RenameThread
+        | UpdateThread
         | AppendState
-        | TrackInteraction,
+        | TrackInteraction
+        | PutCheckpoint
+        | PutWrites,
         ...,
     ]
 
@@ -301,6 +328,7 @@ Operation = (
     | RemoveThreads
     | TransferThreads
     | RenameThread
+    | UpdateThread
     | RunOperation
     | AppendState
     | ForkThread
@@ -309,4 +337,5 @@ Operation = (
     | Repair
     | Batch
     | GraphOperation
+    | AssociationOperation
 )

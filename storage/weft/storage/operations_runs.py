@@ -41,6 +41,7 @@ class StartRun(_Operation, frozen=True, kw_only=True, tag=True):
         instead_of: queued runs whose place it takes, to interrupt or roll back.
         not_before_us: when it may begin; until then it is in nobody's way.
         timeout_us: how long it may take from its first beginning; 0 for ever.
+        metadata: the caller's data about it.
     """
 
     thread_id: str | None = None
@@ -55,9 +56,10 @@ class StartRun(_Operation, frozen=True, kw_only=True, tag=True):
     instead_of: tuple[str, ...] = ()
     not_before_us: int = 0
     timeout_us: int = 0
+    metadata: msgspec.Raw = EMPTY
 
     def __post_init__(self) -> None:
-        encode_fields(self, encode_mapping, "config")
+        encode_fields(self, encode_mapping, "config", "metadata")
 
 
 class ResumeRun(_Operation, frozen=True, kw_only=True, tag=True):
@@ -80,7 +82,11 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class FinishRun(_Operation, frozen=True, kw_only=True, tag=True):
-    """End a run; ``state_id`` and ``values`` add its last state in one transaction."""
+    """End a run; ``state_id`` and ``values`` add its last state in one transaction.
+
+    Attributes:
+        undo: take its states and checkpoints back, whatever it came to.
+    """
 
     thread_id: str
     run_id: str
@@ -90,6 +96,7 @@ class FinishRun(_Operation, frozen=True, kw_only=True, tag=True):
     result: msgspec.Raw = NIL
     state_id: str | None = None
     values: msgspec.Raw = NIL
+    undo: bool = False
 
     def __post_init__(self) -> None:
         encode_fields(self, encode_value, "result", "values")

@@ -94,9 +94,9 @@ class Thread(Record, frozen=True, array_like=True, gc=False):
     thread_id: str
     session_id: str
     thread_name: str
+    status: Literal["idle", "busy", "interrupted", "error"]
     workflow: str | None
     config_raw: msgspec.Raw
-    status: Literal["idle", "busy", "interrupted", "error"]
     metadata_raw: msgspec.Raw
     created_at_us: int
     updated_at_us: int
@@ -146,12 +146,14 @@ class Tombstone(Record, frozen=True, array_like=True, gc=False):
 class Association(Record, frozen=True, array_like=True, gc=False):
     """The row that says: this session owns, or once owned, this thread.
 
+    It begins as the thread's own record does, for the check compares the two as bytes.
+
     One row per pair: a thread that comes back reactivates its first row with
     ``version + 1``; what happened in between stands in the operation log.
     """
 
-    session_id: str
     thread_id: str
+    session_id: str
     thread_name: str
     is_active: bool
     association_type: str
@@ -290,6 +292,7 @@ class Counters(msgspec.Struct, array_like=True):
         sessions: by status.
         threads: live threads by status.
         runs: by status.
+        graph_entries: of the tree of checkpoints, its index as well.
     """
 
     sessions: dict[str, int] = {}
@@ -299,3 +302,4 @@ class Counters(msgspec.Struct, array_like=True):
     interactions: int = 0
     associations: int = 0
     tombstones: int = 0
+    graph_entries: int = 0

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from weft.storage.record_base import Record, datetime_from_us
+from weft.storage.record_base import EMPTY, Record, datetime_from_us
 
 __all__ = [
     "Run",
@@ -42,6 +42,7 @@ class Run(Record, frozen=True, array_like=True, gc=False):
         deadline_us: when that is over; 0 before it has begun, or for never.
         base_step: the thread's last step before it began.
         superseding: a later run wants its place, and how.
+        began_seq: the operation that first began it; 0 before that.
     """
 
     run_id: str
@@ -65,6 +66,8 @@ class Run(Record, frozen=True, array_like=True, gc=False):
     deadline_us: int = 0
     base_step: int = 0
     superseding: Superseding = ""
+    metadata_raw: msgspec.Raw = EMPTY
+    began_seq: int = 0
 
     @property
     def is_queued(self) -> bool:
@@ -80,6 +83,12 @@ class Run(Record, frozen=True, array_like=True, gc=False):
     def config(self) -> dict[str, Any]:
         """The thread's config updated with the run's, a fresh copy."""
         value: dict[str, Any] = _decode(self.config_raw)
+        return value
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The caller's data, which its workflow is not told; a fresh copy."""
+        value: dict[str, Any] = _decode(self.metadata_raw)
         return value
 
     @property

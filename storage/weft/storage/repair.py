@@ -42,7 +42,13 @@ Submit = Callable[[Sequence[Mend]], Sequence[Any]]
 _FIRST: Final = ("damaged_record", "thread_without_session", "orphan_thread")
 """What others build on: a thread cannot be listed by a session without a record."""
 
-_DERIVED: Final = {("S", 1), ("S", 2), ("T", 1), ("T", 2), ("R", 0), ("O", None)}
+_MARK: Final = 4
+"""Behind the thread's id, of a run that wrote checkpoints."""
+
+_DERIVED: Final = {
+    ("S", 1), ("S", 2), ("T", 1), ("T", 2), ("R", 0), ("R", 2), ("C", _MARK),
+    ("O", None),
+}  # fmt: skip
 """Trees and the byte behind the id of values that can be made again."""
 
 
@@ -198,6 +204,8 @@ def _tag(tree: str, raw: bytes) -> int | None:
     """Return the byte that tells what lies under a key, None where there is none."""
     if tree == "O":
         return None
+    if tree == "C" and raw.startswith(b"\x00"):  # the same, the other way round
+        return _MARK
     try:
         return raw[0] if tree == "R" else raw[unpack_id(raw)[1]]
     except (ValueError, IndexError):

@@ -7,7 +7,8 @@ writer like any other operation.
 
 Guarantees:
     * a plan visits at most ``limit`` entries and names at most ``limit`` records, so
-      neither its reader nor the write transaction that follows lives long;
+      neither its reader nor the write transaction that follows lives long; only a
+      thread's checkpoints are looked at together, however many it has;
     * what is forgotten is gone: a plan that was cut short, or whose process died, is
       taken up where it stood or from the beginning, with the same end;
     * the newest entry of the log stays, for ``seq`` goes on from there;
@@ -24,7 +25,9 @@ import msgspec
 
 from weft.storage.codec import decode
 from weft.storage.errors import StoreCorrupt
+from weft.storage.graph import Graph
 from weft.storage.ids import pack_id, unpack_id
+from weft.storage.keys_checkpoints import namespace_prefix
 from weft.storage.operations import PARTS_MAX, Expire
 from weft.storage.records import (
     Association,
@@ -59,12 +62,14 @@ _HISTORY_ENTRIES: Final = 4
 
 
 class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept of a thread's states.
+    """What is kept of a thread's states, and of its graphs' checkpoints.
 
     Attributes:
-        strategy: ``keep_latest`` forgets states but the newest; ``delete`` removes the
-            thread itself, with all it has, once it is idle for ``ttl_s``.
-        keep: how many states ``keep_latest`` keeps whatever their age.
+        strategy: ``keep_latest`` forgets states and checkpoints but the newest;
+            ``delete`` removes the thread itself, with all it has, once it is idle for
+            ``ttl_s``.
+        keep: how many states ``keep_latest`` keeps whatever their age; and how many
+            checkpoints of each namespace, but always the newest.
         ttl_s: nothing younger is forgotten, in seconds.
     """
 
@@ -207,6 +212,7 @@ class _Look:
         self._rows: list[tuple[str, str, int]] = []
         self._runs: list[tuple[str, str]] = []
         self._states: list[tuple[str, int, int]] = []
+        self._checkpoints: list[tuple[str, int, int]] = []
         self.room = limit
         self.visited = 0
 
@@ -218,6 +224,7 @@ class _Look:
             associations=tuple(self._rows),
             runs=tuple(self._runs),
             states=tuple(self._states),
+            checkpoints=tuple(self._checkpoints),
         )
         return None if made == Expire() else made
 
@@ -269,6 +276,8 @@ class _Look:
         if history.strategy == "delete":
             self._judge_idle(thread, head, before_us)
             return True
+        if thread.run_id is None:
+            self._judge_graph(thread.thread_id, history.keep, before_us)
         if head is None:
             return True
         return self._judge_states(thread.thread_id, head.step - history.keep, before_us)
@@ -301,6 +310,20 @@ class _Look:
             found += 1
         self._name_states(thread_id, first, found)
         return True
+
+    def _judge_graph(self, thread_id: str, keep: int, before_us: int) -> None:
+        """Name the old checkpoints of a thread: all of them, or none."""
+        graph = Graph(thread_id, self._has_value)
+        for key, data in self._snapshot.entries("C", namespace_prefix(thread_id)):
+            self.visited += 1
+            graph.add(key, decode("C", key, data))
+        old = len(graph.old(keep, before_us)) if len(graph.checkpoints) > 1 else 0
+        if old:
+            self._checkpoints.append((thread_id, keep, before_us))
+            self.room -= old
+
+    def _has_value(self, key: bytes) -> bool:
+        return self._snapshot.raw("C", key) is not None
 
     def _name_states(self, thread_id: str, first: int, count: int) -> None:
         if count:

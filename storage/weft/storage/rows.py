@@ -26,6 +26,7 @@ from weft.storage.records import (
     Run,
     Session,
     State,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -97,6 +98,7 @@ KINDS: Final[dict[type[Record], str]] = {
     Tombstone: "tombstone",
     Association: "association",
     Run: "run",
+    StepResult: "step",
     State: "state",
     Interaction: "interaction",
     GraphEntry: "graph",
@@ -181,7 +183,7 @@ def _record_of(found: Any) -> Row:
             value = msgspec.Raw(to_msgpack(bytes(value)))
         elif name in _IDS and value is not None:
             check_id(value, name)
-        elif name == "thread_name":
+        elif name in _NAMES:
             check_name(value)
         values.append(value)
     place = found.place if kind in _PLACED else None
@@ -190,6 +192,7 @@ def _record_of(found: Any) -> Row:
     return Row(kind(*values), place)
 
 
+_NAMES: Final = frozenset(("thread_name", "name"))
 _IDS: Final = frozenset(
     ("session_id", "thread_id", "run_id", "state_id", "interaction_id", "op_id")
 )

@@ -21,7 +21,9 @@ from typing import Any, Final
 import msgspec
 
 from weft.storage import operations as op
+from weft.storage import operations_associations as op_row
 from weft.storage import operations_checkpoints as op_graph
+from weft.storage import rules_associations as rows
 from weft.storage import rules_checkpoints as graphs
 from weft.storage import rules_fork as forks
 from weft.storage import rules_repair as repairs
@@ -40,6 +42,7 @@ from weft.storage.keys import (
 )
 from weft.storage.records import (
     NIL,
+    Association,
     Interaction,
     Run,
     RunRef,
@@ -102,7 +105,9 @@ def reads(operation: op.Operation) -> list[Key]:
         return [key for part in operation.parts for key in reads(part)]
     session_ids, thread_ids = subjects(operation)
     match operation:
-        case op.RenameThread() | op.StartRun() if operation.thread_id is not None:
+        case op.RenameThread() | op.UpdateThread():
+            session_ids = []  # the thread's record tells its owner
+        case op.StartRun() if operation.thread_id is not None:
             session_ids = []  # the thread's record tells its owner
         case op.TrackInteraction():
             thread_ids = []  # named, not looked up
@@ -200,6 +205,7 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op.RemoveThreads: threads.remove_threads,
     op.TransferThreads: threads.transfer_threads,
     op.RenameThread: threads.rename_thread,
+    op.UpdateThread: threads.update_thread,
     op.StartRun: runs.start_run,
     op.ResumeRun: runs.resume_run,
     op.AppendState: runs.append_state,
@@ -215,6 +221,8 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op_graph.PutWrites: graphs.put_writes,
     op_graph.DeleteCheckpoints: graphs.delete_checkpoints,
     op_graph.CopyCheckpoints: graphs.copy_checkpoints,
+    op_row.SaveAssociation: rows.save_association,
+    op_row.DeleteAssociation: rows.delete_association,
 }
 
 RESULTS: Final[dict[str, Any]] = {
@@ -225,6 +233,7 @@ RESULTS: Final[dict[str, Any]] = {
     "RemoveThreads": list[str],
     "TransferThreads": list[Thread],
     "RenameThread": Thread,
+    "UpdateThread": Thread,
     "StartRun": Run,
     "ResumeRun": Run,
     "AppendState": StateRef,
@@ -240,5 +249,7 @@ RESULTS: Final[dict[str, Any]] = {
     "PutWrites": int,
     "DeleteCheckpoints": int,
     "CopyCheckpoints": int,
+    "SaveAssociation": Association,
+    "DeleteAssociation": bool,
 }
 """The type of each kind of operation's answer, to decode a stored one."""

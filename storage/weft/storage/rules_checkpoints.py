@@ -11,18 +11,21 @@ lives; what is deleted takes its pending writes and its channels' values along, 
 value that a remaining checkpoint has.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Collection
+from typing import Final
 
 from msgspec.structs import replace
 
 from weft.storage.checkpoints import ChannelValue, Checkpoint, PendingWrite
 from weft.storage.errors import InvalidArgument, StaleRevision
-from weft.storage.keys import Key, session_key, thread_key
+from weft.storage.graph import Graph, Place
+from weft.storage.keys import session_key, thread_key
 from weft.storage.keys_checkpoints import (
     WRITER,
     WRITER_RUN,
     channel_key,
     checkpoint_key,
+    entry_key,
     moved,
     pending_write_key,
     run_of,
@@ -48,6 +51,7 @@ __all__ = [
     "copy_checkpoints",
     "delete_checkpoints",
     "drop_checkpoints_of",
+    "graph_of",
     "put_checkpoint",
     "put_writes",
 ]
@@ -63,7 +67,10 @@ def put_checkpoint(context: Context, operation: PutCheckpoint) -> str:
     _check_parent(context, operation, thread)
     draft, thread_id = context.draft, operation.thread_id
     namespace, checkpoint_id = operation.checkpoint_ns, operation.checkpoint_id
+    before = draft.get(checkpoint_key(thread_id, namespace, operation.checkpoint_id))
     for value in operation.values:
+        if operation.versions.get(value.channel) != value.version:
+            continue  # nobody could read it
         draft.put(
             channel_key(thread_id, namespace, value.channel, value.version),
             ChannelValue(
@@ -91,6 +98,9 @@ def put_checkpoint(context: Context, operation: PutCheckpoint) -> str:
         updated_seq=context.seq,
     )
     draft.put(checkpoint_key(thread_id, namespace, checkpoint_id), checkpoint)
+    if before is not None and before.versions != operation.versions:
+        graph = graph_of(context, thread_id)
+        _drop(context, graph, set(graph.checkpoints))
     if operation.state_id is not None:
         run_id = None if operation.attempt is None else operation.run_id
         append(context, thread, operation.state_id, run_id, operation.state, EMPTY)
@@ -128,21 +138,33 @@ def delete_checkpoints(context: Context, operation: DeleteCheckpoints) -> int:
     """Delete checkpoints with all that is theirs alone; the answer is how many."""
     thread = live_thread(context, operation.thread_id)
     refuse_busy(thread)
-    held = _Held.of(context, thread.thread_id)
-    kept = _kept(held, operation)
-    _drop(context, held, kept)
+    graph = graph_of(context, thread.thread_id)
+    kept = _kept(graph, operation)
+    _drop(context, graph, kept)
     for run_id in operation.run_ids or ():
-        # Not the mark that it wrote here: what it writes late is refused still.
-        context.draft.put(run_thread_key(run_id, thread.thread_id), None)
+        _retire(context, graph, run_id, kept)
     context.tell(thread.session_id, "state", thread)
-    return len(held.checkpoints) - len(kept)
+    return len(graph.checkpoints) - len(kept)
 
 
 def drop_checkpoints_of(context: Context, thread_id: str, run_id: str) -> None:
     """Delete what a run wrote, with all that is its alone."""
-    held = _Held.of(context, thread_id)
-    _drop(context, held, {p for p, c in held.checkpoints.items() if c.run_id != run_id})
-    context.draft.put(run_thread_key(run_id, thread_id), None)
+    graph = graph_of(context, thread_id)
+    kept = _of_others(graph, {run_id})
+    _drop(context, graph, kept)
+    _retire(context, graph, run_id, kept)
+
+
+def graph_of(context: Context, thread_id: str) -> Graph:
+    """Return all that graphs left in a thread.
+
+    Raises:
+        StoreCorrupt: an entry is damaged.
+    """
+    graph = Graph(thread_id)
+    for key, value in context.draft.graph_entries(thread_id):
+        graph.add(key[-1], value)
+    return graph
 
 
 def copy_checkpoints(context: Context, operation: CopyCheckpoints) -> int:
@@ -165,7 +187,7 @@ def copy_checkpoints(context: Context, operation: CopyCheckpoints) -> int:
             )
         elif isinstance(value, PendingWrite | ChannelValue):
             value = replace(value, thread_id=target_id)  # noqa: PLW2901 - as above
-        elif key[0] == WRITER_RUN:
+        elif key[0] == WRITER_RUN and value:
             run_id = run_of(source, key[-1]) or ""
             context.draft.put(run_thread_key(run_id, target_id), value=True)
         context.draft.put(moved(key, target_id), value)
@@ -254,92 +276,37 @@ def _check_parent(context: Context, operation: PutCheckpoint, thread: Thread) ->
         )
 
 
-_Place = tuple[str, str]
-"""Namespace and id of a checkpoint."""
-
-
-class _Held(NamedTuple):
-    """All that graphs left in a thread."""
-
-    checkpoints: dict[_Place, Checkpoint]
-    writes: list[tuple[Key, PendingWrite]]
-    values: dict[Key, ChannelValue]
-
-    @classmethod
-    def of(cls, context: Context, thread_id: str) -> "_Held":
-        held = cls({}, [], {})
-        for key, value in context.draft.graph_entries(thread_id):
-            if isinstance(value, Checkpoint):
-                held.checkpoints[value.checkpoint_ns, value.checkpoint_id] = value
-            elif isinstance(value, PendingWrite):
-                held.writes.append((key, value))
-            elif isinstance(value, ChannelValue):
-                held.values[key] = value
-        return held
-
-
-def _kept(held: _Held, operation: DeleteCheckpoints) -> set[_Place]:
+def _kept(graph: Graph, operation: DeleteCheckpoints) -> set[Place]:
+    """Return the checkpoints that stay, with all that they are made of."""
     if operation.run_ids is not None:
-        gone = frozenset(operation.run_ids)
-        return {place for place, c in held.checkpoints.items() if c.run_id not in gone}
-    if not operation.keep_latest:
-        return set()
-    latest: dict[str, str] = {}
-    for namespace, checkpoint_id in held.checkpoints:
-        latest[namespace] = max(checkpoint_id, latest.get(namespace, ""))
-    kept: set[_Place] = set()
-    for place in latest.items():
-        kept |= _made_of(held, place)
-    return kept
+        return _of_others(graph, operation.run_ids)
+    return graph.with_sources(graph.newest()) if operation.keep_latest else set()
 
 
-def _made_of(held: _Held, place: _Place) -> set[_Place]:
-    """Return a checkpoint, and those before it that its value is a sum of.
-
-    The value of a delta channel is what the last ancestor has that stored one, and
-    the writes since then.
-    """
-    checkpoint = held.checkpoints[place]
-    open_channels = _without_value(held, checkpoint, frozenset(checkpoint.deltas))
-    found = {place}
-    while open_channels and checkpoint.parent_id is not None:
-        place = (checkpoint.checkpoint_ns, checkpoint.parent_id)
-        if place in found or place not in held.checkpoints:
-            break
-        found.add(place)
-        checkpoint = held.checkpoints[place]
-        open_channels = _without_value(held, checkpoint, open_channels)
-    return found
+def _of_others(graph: Graph, run_ids: Collection[str]) -> set[Place]:
+    return graph.with_sources(
+        place
+        for place, checkpoint in graph.checkpoints.items()
+        if checkpoint.run_id not in run_ids
+    )
 
 
-def _without_value(
-    held: _Held, checkpoint: Checkpoint, channels: frozenset[str]
-) -> frozenset[str]:
-    keys = {channel: _value_key(checkpoint, channel) for channel in channels}
-    return frozenset(name for name, key in keys.items() if key not in held.values)
-
-
-def _value_key(checkpoint: Checkpoint, channel: str) -> Key | None:
-    version = checkpoint.versions.get(channel)
-    if version is None:
-        return None
-    thread_id, namespace = checkpoint.thread_id, checkpoint.checkpoint_ns
-    return channel_key(thread_id, namespace, channel, version)
-
-
-def _drop(context: Context, held: _Held, kept: set[_Place]) -> None:
+def _drop(context: Context, graph: Graph, kept: set[Place]) -> None:
     """Delete all but some checkpoints, and what only the deleted ones have."""
-    draft = context.draft
-    gone = held.checkpoints.keys() - kept
-    needed = {
-        _value_key(held.checkpoints[place], channel)
-        for place in kept
-        for channel in held.checkpoints[place].versions
-    }
-    for place in gone:
-        draft.put(checkpoint_key(held.checkpoints[place].thread_id, *place), None)
-    for key, write in held.writes:
-        if (write.checkpoint_ns, write.checkpoint_id) in gone:
-            draft.put(key, None)
-    for key in held.values.keys() - needed:
-        draft.put(key, None)
+    for raw in graph.leftovers(graph.checkpoints.keys() - kept):
+        context.draft.put(entry_key(graph.thread_id, raw), None)
+
+
+def _retire(context: Context, graph: Graph, run_id: str, kept: set[Place]) -> None:
+    """Take a run whose checkpoints are deleted off the index.
+
+    It stays marked as one that wrote here: what it writes late is refused.
+    """
+    if any(graph.checkpoints[place].run_id == run_id for place in kept):
+        return  # others are made of them
+    draft, thread_id = context.draft, graph.thread_id
+    draft.put(run_thread_key(run_id, thread_id), None)
+    if run_id in graph.marks:
+        draft.put(writer_run_key(thread_id, run_id), value=False)
+    if graph.writer == run_id:
+        draft.put(writer_key(thread_id), None)

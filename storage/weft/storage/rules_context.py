@@ -7,6 +7,7 @@ put a changed record back with its stamps, tell a session.
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
 from weft.storage.errors import (
@@ -16,7 +17,7 @@ from weft.storage.errors import (
     ThreadNotFound,
 )
 from weft.storage.keys import name_key, session_key, thread_key
-from weft.storage.records import Session, Thread
+from weft.storage.records import EMPTY, Session, Thread
 from weft.storage.view import Draft
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "open_session",
     "refuse_busy",
     "thread_of",
+    "updated",
 ]
 
 Change = Literal[
@@ -159,6 +161,15 @@ def thread_of(context: Context, session_id: str, thread: str) -> Thread:
         session_id=session_id,
         details={"thread": thread},
     )
+
+
+def updated(mapping: Raw, changes: Raw) -> Raw:
+    """Return an encoded mapping updated with another."""
+    if mapping == EMPTY:
+        return changes
+    if changes == EMPTY:
+        return mapping
+    return Raw(msgpack.encode(msgpack.decode(mapping) | msgpack.decode(changes)))
 
 
 def refuse_busy(thread: Thread) -> None:

@@ -34,9 +34,11 @@ from weft.storage.keys import (
     run_key,
     session_key,
     state_key,
+    step_key,
     thread_key,
     thread_run_key,
 )
+from weft.storage.keys_checkpoints import belongs, run_of, run_thread_key
 from weft.storage.records import (
     Association,
     Interaction,
@@ -45,6 +47,7 @@ from weft.storage.records import (
     Session,
     State,
     StateRef,
+    StepResult,
     Thread,
     Tombstone,
 )
@@ -56,7 +59,10 @@ __all__ = ["Unfit", "Verdict", "take"]
 Verdict = Literal["imported", "unchanged", "skipped"]
 """Skipped is the log of another store: its numbers are not ours."""
 
-_STAMPS: Final = ("created_seq", "updated_seq")
+_STAMPS: Final = ("created_seq", "updated_seq", "began_seq")
+
+_RUN_THREADS: Final = b"\x00"
+"""What the keys of the index by run begin with in the tree of checkpoints."""
 
 _POSITION_BITS: Final = 16
 """Of a place that an imported interaction gets in a store with a log of its own: ahead
@@ -178,6 +184,17 @@ def _run(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
     return "imported"
 
 
+def _step(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
+    step: Any = row.record
+    what = f"step {step.name!r} of run {step.run_id!r}"
+    if not _put(draft, step_key(step.run_id, step.name), step, what):
+        return "unchanged"
+    run: Run | None = draft.get(run_key(step.run_id))
+    if run is None or not run.is_in_progress:
+        raise Unfit(f"{what} leans on a run that is not in progress")
+    return "imported"
+
+
 def _state(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
     state: Any = row.record
     what = f"state {state.state_id!r}, step {state.step} of {state.thread_id!r},"
@@ -213,9 +230,22 @@ def _graph(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
         value = decode("C", entry.key, entry.data)
     except StoreCorrupt as error:
         raise Unfit(f"{what} is damaged: {error.details['reason']}") from error
+    if not belongs(entry.key, value):
+        raise Unfit(f"{what} lies under the key of another one")
     _live(draft, entry.thread_id, what)
-    key = ("graph", entry.key, "C", entry.key)
-    return "imported" if _put(draft, key, value, what) else "unchanged"
+    key = _graph_key(entry.key)
+    if entry.key.startswith(_RUN_THREADS):  # it comes with the thread's own mark
+        return "imported" if draft.get(key) is None else "unchanged"
+    new = _put(draft, key, value, what)
+    run_id = run_of(entry.thread_id, entry.key)
+    if new and run_id is not None and value is True:
+        index = run_thread_key(run_id, entry.thread_id)[-1]
+        draft.put(_graph_key(index), value=True)
+    return "imported" if new else "unchanged"
+
+
+def _graph_key(raw: bytes) -> Key:
+    return ("graph", raw, "C", raw)
 
 
 def _interaction(draft: Draft, row: Row, verbatim: bool) -> Verdict:
@@ -251,6 +281,7 @@ _RULES: Final[dict[type, Callable[[Draft, Row, bool], Verdict]]] = {
     Tombstone: _tombstone,
     Association: _association,
     Run: _run,
+    StepResult: _step,
     State: _state,
     GraphEntry: _graph,
     Interaction: _interaction,

@@ -24,12 +24,15 @@ missing_index_entry    added; a run in progress that its thread does not know of
                        marked interrupted
 run_without_thread     removed
 state_without_thread   removed
+checkpoint_without_thread  removed
+value_without_checkpoint   removed
 thread_without_session the session's record is made again, or opened again
 counter_mismatch       corrected by the difference that was found
 damaged_record         an index entry or association is removed, and made again by the
                        next round; records themselves are not repaired
 expired_association    removed, by :class:`~weft.storage.operations.Expire`
 log_gap                not repaired: history cannot be made again
+broken_checkpoint      not repaired: nor can this
 ====================== ===============================================================
 
 Guarantees:
@@ -58,6 +61,7 @@ from weft.storage.keys import (
 from weft.storage.records import EMPTY, Association, Session, Thread
 from weft.storage.rules_context import Context
 from weft.storage.rules_repair_context import Mending
+from weft.storage.rules_repair_graph import remove_graph, remove_unused
 from weft.storage.rules_repair_index import (
     mend_damaged,
     mend_dangling,
@@ -314,6 +318,8 @@ _MENDERS: Final[dict[str, Callable[[Mending], Any]]] = {
     "missing_index_entry": mend_missing_entry,
     "run_without_thread": remove_runs,
     "state_without_thread": _states,
+    "checkpoint_without_thread": remove_graph,
+    "value_without_checkpoint": remove_unused,
     "thread_without_session": _session,
     "counter_mismatch": _counters,
     "damaged_record": mend_damaged,

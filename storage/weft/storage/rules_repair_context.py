@@ -94,7 +94,7 @@ class Mending:
         """Return what stands for a thread without a record in the news of its end."""
         rev = _LAST_REV if self.stone is None else self.stone.rev
         return Thread(
-            self.thread_id, session_id, "", None, EMPTY, "idle", EMPTY, 0, 0, rev, 0, 0
+            self.thread_id, session_id, "", "idle", None, EMPTY, EMPTY, 0, 0, rev, 0, 0
         )
 
     def free_name(self, thread: Thread) -> str:

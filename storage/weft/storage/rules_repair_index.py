@@ -22,6 +22,8 @@ from weft.storage.keys import (
 )
 from weft.storage.records import Association, OperationRecord, Run, Thread
 from weft.storage.rules_repair_context import Mending
+from weft.storage.rules_repair_graph import mend_mark, mend_marks
+from weft.storage.rules_repair_queue import mend_queues
 
 __all__ = ["mend_damaged", "mend_dangling", "mend_missing_entry", "remove_runs"]
 
@@ -35,6 +37,10 @@ def mend_dangling(mending: Mending) -> None:
             _past(mending)
         case "runs":
             _runs(mending)
+        case "checkpoints":
+            mend_marks(mending)
+        case "queue" | "steps":
+            mend_queues(mending)
         case "operations":
             _dangling_operations(mending)
 
@@ -46,6 +52,10 @@ def mend_missing_entry(mending: Mending) -> None:
             _past(mending)
         case "runs":
             _runs(mending)
+        case "checkpoints":
+            mend_marks(mending)
+        case "queue":
+            mend_queues(mending)
         case "operations":
             _missing_operation(mending)
 
@@ -173,6 +183,9 @@ def mend_damaged(mending: Mending) -> None:
     """Remove a damaged value that can be made again."""
     tree, digits = mending.operation.items
     raw = bytes.fromhex(digits)
+    if tree == "C":
+        mend_mark(mending, raw)
+        return
     key: Key = ("damaged", digits, tree, raw)
     try:
         value = mending.context.draft.get(key)
@@ -190,6 +203,7 @@ _ENTRIES: Final = {
     ("S", 2): bool,
     ("T", 2): bool,
     ("R", 0): str,
+    ("R", 2): bool,
     ("O", None): bytes,
 }
 """What may lie under the keys of a tree that are indexes, by the byte behind the id."""

@@ -8,13 +8,15 @@ Guarantees:
     * what is in use stays: a live thread that did anything since, a run in progress,
       an active association, the last state of a thread whose run may be resumed;
     * a history loses its oldest states only, and has no gap;
+    * a graph keeps its newest checkpoint with all that it is made of, and loses
+      checkpoints with what belongs to them alone;
     * no index entry is left behind.
 """
 
 import msgspec
 
 from weft.storage import operations as op
-from weft.storage.errors import InvalidArgument
+from weft.storage.errors import InvalidArgument, StoreCorrupt
 from weft.storage.keys import (
     association_key,
     head_key,
@@ -26,7 +28,9 @@ from weft.storage.keys import (
     thread_key,
     thread_run_key,
 )
+from weft.storage.keys_checkpoints import entry_key
 from weft.storage.records import Association, Run, StateRef, Thread, Tombstone
+from weft.storage.rules_checkpoints import graph_of
 from weft.storage.rules_context import Context
 from weft.storage.rules_threads import remove_thread
 
@@ -47,6 +51,7 @@ class Forgotten(msgspec.Struct, frozen=True):
     associations: int = 0
     runs: int = 0
     states: int = 0
+    checkpoints: int = 0
 
     @property
     def total(self) -> int:
@@ -63,6 +68,7 @@ def expire(context: Context, operation: op.Expire) -> Forgotten:
     named = sum(max(0, last - first + 1) for _, first, last in operation.states)
     named += len(operation.log) + len(operation.threads) + len(operation.tombstones)
     named += len(operation.associations) + len(operation.runs)
+    named += len(operation.checkpoints)
     if named > op.PARTS_MAX:
         raise InvalidArgument(
             f"One operation forgets at most {op.PARTS_MAX} records, not {named}."
@@ -74,6 +80,7 @@ def expire(context: Context, operation: op.Expire) -> Forgotten:
         tombstones=sum(_tombstone(context, *item) for item in operation.tombstones),
         runs=sum(_run(context, *item) for item in operation.runs),
         states=sum(_states(context, *item) for item in operation.states),
+        checkpoints=sum(_checkpoints(context, *i) for i in operation.checkpoints),
     )
 
 
@@ -147,3 +154,18 @@ def _states(context: Context, thread_id: str, first: int, last: int) -> int:
     if gone and last >= head.step:
         context.draft.put(head_key(thread_id), None)
     return gone
+
+
+def _checkpoints(context: Context, thread_id: str, keep: int, before_us: int) -> int:
+    """Forget a thread's old checkpoints, all at once: a part may not stand alone."""
+    thread = context.draft.get(thread_key(thread_id))
+    if not isinstance(thread, Thread) or thread.run_id is not None:
+        return 0  # a run in progress may have begun from any of them
+    try:
+        graph = graph_of(context, thread_id)
+    except StoreCorrupt:  # for the check to name: what it needs is not known
+        return 0
+    old = graph.old(keep, before_us)
+    for raw in graph.leftovers(old) if old else ():
+        context.draft.put(entry_key(thread_id, raw), None)
+    return len(old)

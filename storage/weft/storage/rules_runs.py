@@ -5,7 +5,6 @@ and has the ``rev`` the writer knows. So a run that lost its process, its thread
 session to a successor cannot write over it.
 """
 
-from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
 from weft.storage import operations as op
@@ -31,9 +30,10 @@ from weft.storage.rules_context import (
     live_thread,
     refuse_busy,
     thread_of,
+    updated,
 )
 from weft.storage.rules_fence import check_fence, check_rev, stale_run
-from weft.storage.rules_states import append
+from weft.storage.rules_states import append, check_step
 from weft.storage.rules_supersede import (
     ROLLED_BACK,
     end_queued,
@@ -70,7 +70,7 @@ def start_run(context: Context, operation: op.StartRun) -> Run:
         thread_id=thread.thread_id,
         workflow=operation.workflow or thread.workflow or op.DEFAULT_WORKFLOW,
         workflow_version=operation.workflow_version,
-        config_raw=_updated(thread.config_raw, operation.config),
+        config_raw=updated(thread.config_raw, operation.config),
         status="pending",
         attempt=0,
         error=None,
@@ -83,6 +83,7 @@ def start_run(context: Context, operation: op.StartRun) -> Run:
         updated_seq=context.seq,
         not_before_us=operation.not_before_us,
         timeout_us=operation.timeout_us,
+        metadata_raw=operation.metadata,
     )
     context.draft.put(thread_run_key(thread.thread_id, run.run_id), value=True)
     if in_front is None and operation.not_before_us <= context.at_us:
@@ -155,6 +156,8 @@ def append_state(context: Context, operation: op.AppendState) -> StateRef:
         check_fence(thread, operation.run_id, operation.attempt)
     if operation.rev is not None:
         check_rev(thread, operation.rev)
+    if operation.after_step is not None:
+        check_step(context, thread, operation.after_step)
     ref = append(
         context,
         thread,
@@ -183,7 +186,7 @@ def finish_run(context: Context, operation: op.FinishRun) -> RunRef:
     if operation.status in {"pending", "running"}:
         raise InvalidArgument(f"{operation.status!r} is no end of a run.")
     state = None
-    if run.superseding == "rollback":
+    if operation.undo or run.superseding == "rollback":
         undo_run(context, thread, run)
         run = ended(context, run, "interrupted", ROLLED_BACK)
     else:
@@ -213,15 +216,6 @@ def _named_thread(context: Context, operation: op.StartRun) -> Thread:
     return thread_of(context, operation.session_id, operation.thread_name)
 
 
-def _updated(config: Raw, changes: Raw) -> Raw:
-    """Return an encoded mapping updated with another."""
-    if config == EMPTY:
-        return changes
-    if changes == EMPTY:
-        return config
-    return Raw(msgpack.encode(msgpack.decode(config) | msgpack.decode(changes)))
-
-
 def _begin(context: Context, thread: Thread, run: Run) -> Run:
     """Begin the next attempt; the one that a failure left pending has its number."""
     first = run.attempt == 0
@@ -229,7 +223,10 @@ def _begin(context: Context, thread: Thread, run: Run) -> Run:
         head: StateRef | None = context.draft.get(head_key(thread.thread_id))
         ends_us = context.at_us + run.timeout_us if run.timeout_us else 0
         run = replace(
-            run, base_step=0 if head is None else head.step, deadline_us=ends_us
+            run,
+            base_step=0 if head is None else head.step,
+            deadline_us=ends_us,
+            began_seq=context.seq,
         )
     run = replace(
         run,

@@ -6,11 +6,30 @@ became durable.
 
 from msgspec import Raw
 
+from weft.storage.errors import StaleRevision
 from weft.storage.keys import head_key, state_key
 from weft.storage.records import State, StateRef, Thread
 from weft.storage.rules_context import Context
 
-__all__ = ["append"]
+__all__ = ["append", "check_step"]
+
+
+def check_step(context: Context, thread: Thread, after_step: int) -> None:
+    """Refuse a state whose writer does not know the thread's last one.
+
+    Raises:
+        StaleRevision: the thread's last step is another.
+    """
+    head: StateRef | None = context.draft.get(head_key(thread.thread_id))
+    last = 0 if head is None else head.step
+    if after_step != last:
+        raise StaleRevision(
+            f"The last step of thread {thread.thread_id!r} is {last}, "
+            f"the write comes after {after_step}.",
+            session_id=thread.session_id,
+            thread_id=thread.thread_id,
+            details={"stored_step": last, "given_step": after_step},
+        )
 
 
 def append(

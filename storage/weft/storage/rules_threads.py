@@ -28,6 +28,7 @@ from weft.storage.rules_context import (
     open_session,
     refuse_busy,
     thread_of,
+    updated,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "remove_threads",
     "rename_thread",
     "transfer_threads",
+    "update_thread",
 ]
 
 
@@ -148,6 +150,19 @@ def rename_thread(context: Context, operation: op.RenameThread) -> Thread:
     """Give a thread another name within its session."""
     thread = live_thread(context, operation.thread_id, operation.session_id)
     return _rename(context, thread, operation.new_name)
+
+
+def update_thread(context: Context, operation: op.UpdateThread) -> Thread:
+    """Update a thread's metadata and config, key by key."""
+    thread = live_thread(context, operation.thread_id, operation.session_id)
+    thread = context.put_thread(
+        thread,
+        metadata_raw=updated(thread.metadata_raw, operation.metadata),
+        config_raw=updated(thread.config_raw, operation.config),
+    )
+    # A session follows a renamed thread's record, and this name is the same.
+    context.tell(thread.session_id, "renamed", thread, thread.thread_name)
+    return thread
 
 
 def _check_count(count: int) -> None:

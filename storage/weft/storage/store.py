@@ -41,6 +41,7 @@ from weft.storage.outcome import Outcome
 from weft.storage.records import Counters, OperationRecord
 from weft.storage.rules import Applied, decide
 from weft.storage.snapshot import Snapshot
+from weft.storage.statistics import Histogram, HistogramSnapshot
 
 __all__ = ["FORMAT", "MemoryStore", "Outcome", "Store", "TreeStore", "clock_us"]
 
@@ -83,11 +84,15 @@ class StoreStatistics(msgspec.Struct, frozen=True):
         seq: the last applied operation.
         counters: records by kind and status.
         engine: how full the engine is.
+        decide_ns: from the first decision of a group to its commit.
+        flush_ns: commits, up to the moment they are durable.
     """
 
     seq: int
     counters: Counters
     engine: EngineStatistics
+    decide_ns: HistogramSnapshot = Histogram().snapshot()
+    flush_ns: HistogramSnapshot = Histogram().snapshot()
 
 
 class TreeStore:
@@ -107,6 +112,7 @@ class TreeStore:
         self._check_format()
         self._recent: dict[Key, Any] = {}
         self._doubt: _Doubt | None = None
+        self._decide_time, self._flush_time = Histogram(), Histogram()
         self._reload()
 
     def _reload(self) -> None:
@@ -181,6 +187,7 @@ class TreeStore:
         if len(recent) > RECENT_RECORDS_MAX:
             recent.clear()
         outcomes: list[Outcome] = []
+        began_ns = time.perf_counter_ns()
         try:
             with self._engine.write() as transaction:
                 group = Group(transaction, self._counters, recent, self._threads)
@@ -188,12 +195,15 @@ class TreeStore:
                 outcomes += [_apply(one, group, log) for one in operations]
                 group.flush()
                 log.flush()
+                decided_ns = time.perf_counter_ns()
         except StoreReadOnly as error:
             self._unsure = True
             if not outcomes:
                 raise
             self._doubt = _Doubt(end, outcomes)
             return self._resolve(error)
+        self._decide_time.observe(decided_ns - began_ns)
+        self._flush_time.observe(time.perf_counter_ns() - decided_ns)
         self._end = log.end
         self._counters = group.counters
         self._recent = recent
@@ -299,7 +309,13 @@ class TreeStore:
 
     def statistics(self) -> StoreStatistics:
         """Return how full the store is and what it holds."""
-        return StoreStatistics(self.seq, self._counters, self._engine.statistics())
+        return StoreStatistics(
+            self.seq,
+            self._counters,
+            self._engine.statistics(),
+            self._decide_time.snapshot(),
+            self._flush_time.snapshot(),
+        )
 
     def close(self) -> None:
         """Close the engine."""
@@ -319,7 +335,7 @@ class _Doubt(NamedTuple):
 
 
 def _put_format(transaction: WriteTransaction) -> None:
-    item = (_FORMAT_KEY, codec.encode(_FORMAT_KEY, FORMAT))
+    item = (_FORMAT_KEY, codec.encode("M", _FORMAT_KEY, FORMAT))
     transaction.put_many("M", [item])
 
 

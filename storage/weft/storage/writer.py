@@ -28,8 +28,6 @@ from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Final
 
-import msgspec
-
 from weft.storage.bell import Bell
 from weft.storage.errors import (
     DeadlineExceeded,
@@ -39,9 +37,9 @@ from weft.storage.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
-from weft.storage.statistics import Histogram, HistogramSnapshot
 from weft.storage.store import Outcome, Store
 from weft.storage.submission import Publish, Submission, telling
+from weft.storage.writer_statistics import WriterCounter, WriterStatistics
 from weft.storage.writers import enroll
 
 __all__ = ["Publish", "Submission", "Writer", "WriterStatistics"]
@@ -74,27 +72,6 @@ PROBE_INTERVAL_S: Final = 1.0
 that keeps callers away would otherwise keep it read-only for ever."""
 
 
-class WriterStatistics(msgspec.Struct, frozen=True):
-    """What the writer did.
-
-    Attributes:
-        operations: decided, by ``(kind, outcome)``; outcome is applied, refused,
-            replayed, expired or failed.
-        duration_ns: from submission to publication, by kind.
-        commit_ns: from the first decision of a group to the end of its flush.
-        group_operations: sizes of the groups.
-        queued: waiting now.
-        read_only: the last group could not be written.
-    """
-
-    operations: dict[tuple[str, str], int]
-    duration_ns: dict[str, HistogramSnapshot]
-    commit_ns: HistogramSnapshot
-    group_operations: HistogramSnapshot
-    queued: int
-    read_only: bool
-
-
 class Writer:
     """The OS thread that applies operations.
 
@@ -121,10 +98,7 @@ class Writer:
         self._stopped = False
         self._answered = 0
         self._last_commit_s = 0.0
-        self._counts: dict[tuple[str, str], int] = {}
-        self._duration: dict[str, Histogram] = {}
-        self._commit = Histogram()
-        self._groups = Histogram()
+        self._counter = WriterCounter()
         self._read_only = False
         self._in_doubt = False
         self._os_thread = Thread(target=self._run, name="weft-writer", daemon=True)
@@ -193,14 +167,7 @@ class Writer:
 
     def statistics(self) -> WriterStatistics:
         """Return what the writer did so far."""
-        return WriterStatistics(
-            operations=dict(self._counts),
-            duration_ns={k: h.snapshot() for k, h in list(self._duration.items())},
-            commit_ns=self._commit.snapshot(),
-            group_operations=self._groups.snapshot(),
-            queued=len(self._queue),
-            read_only=self._read_only,
-        )
+        return self._counter.snapshot(self._queue, read_only=self._read_only)
 
     def _run(self) -> None:
         while not self._closing:
@@ -234,11 +201,14 @@ class Writer:
         group = [queue.popleft() for _ in range(count)]
         if not group:
             return False
+        self._counter.in_hand = group
         try:
             self._write(group)
         except Exception:
             # A defect of the writer itself must not stop the groups to come.
             logger.exception("the writer failed", extra={"action": "write"})
+        finally:
+            self._counter.in_hand = ()
         return True
 
     def _sleep(self) -> None:
@@ -287,12 +257,12 @@ class Writer:
             return
         ended_ns = time.perf_counter_ns()
         self._read_only = False
-        self._commit.observe(ended_ns - started_ns)
-        self._groups.observe(len(live))
+        self._counter.commit.observe(ended_ns - started_ns)
+        self._counter.groups.observe(len(live))
         self._last_commit_s = (ended_ns - started_ns) / 1e9
         self._answered = len(live) + len(self._queue) if len(live) > 1 else 0
         pairs = list(zip(live, outcomes, strict=True))
-        self._count(pairs)
+        self._counter.written(pairs, started_ns)
         self._tell(pairs)
 
     def _probe(self) -> None:
@@ -377,24 +347,7 @@ class Writer:
         outcome: str,
         error: Callable[[Submission], SessionThreadException],
     ) -> None:
-        for item in group:
-            key = (item.operation.kind, outcome)
-            self._counts[key] = self._counts.get(key, 0) + 1
+        self._counter.unwritten(group, outcome)
         self._tell(
             [(item, Outcome(item.operation, None, error=error(item))) for item in group]
         )
-
-    def _count(self, pairs: list[tuple[Submission, Outcome]]) -> None:
-        now_ns = time.perf_counter_ns()
-        counts, durations = self._counts, self._duration
-        for item, outcome in pairs:
-            kind = item.operation.kind
-            if outcome.replayed:
-                key = (kind, "replayed")
-            else:
-                key = (kind, "applied" if outcome.error is None else "refused")
-            counts[key] = counts.get(key, 0) + 1
-            histogram = durations.get(kind)
-            if histogram is None:
-                histogram = durations[kind] = Histogram()
-            histogram.observe(now_ns - item.submitted_ns)

@@ -159,6 +159,6 @@ class TruthJudge(Judge):
                         codec.decode(tree, key, value)
                     except SessionThreadException:
                         continue  # told as damaged
-                    if value not in self._recording.history.get(key, ()):
+                    if value not in self._recording.history.get((tree, key), ()):
                         found.append(f"{tree}:{key!r} was read and never written")
         return found

@@ -43,8 +43,8 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 Answer = tuple[int | None, bytes]
 """What an operation's sender was told: `seq`, and the result or the refusal."""
 
-History = dict[bytes, set[bytes]]
-"""By key: every value that was ever committed under it, in whichever tree."""
+History = dict[tuple[str, bytes], set[bytes]]
+"""By tree and key: every value that was ever committed there."""
 
 
 class Recording(msgspec.Struct):
@@ -56,7 +56,7 @@ class Recording(msgspec.Struct):
         events: writes, syncs, and a mark with the number of groups acknowledged.
         contents: what the store held before the first group and after each.
         answers: by `op_id`.
-        history: every value that was ever committed, by key.
+        history: every value that was ever committed, by tree and key.
     """
 
     image: bytes
@@ -154,7 +154,7 @@ class _Run:
             self._made.contents.append(fingerprint(snapshot))
             for tree in TREES:
                 for key, value in snapshot.entries(tree):
-                    self._made.history.setdefault(key, set()).add(value)
+                    self._made.history.setdefault((tree, key), set()).add(value)
 
 
 # -- defects -------------------------------------------------------------------------

@@ -34,12 +34,12 @@ def change(entry: Entry) -> Iterator[Entry]:
         yield entry
         record = decode(tree, key, value)
         raw = pack_id(record.op_id)
-        yield "O", raw, encode(raw, key)
+        yield "O", raw, encode("O", raw, key)
         return
     _, end = unpack_id(key)
     if key[end : end + 1] == OLD_NAME:
         moved = key[:end] + NAME + key[end + 1 :]
-        yield tree, moved, encode(moved, decode(tree, key, value))
+        yield tree, moved, encode(tree, moved, decode(tree, key, value))
     else:
         yield tree, key, turned(tree, key, value)
 
@@ -49,7 +49,7 @@ def turned(tree: str, key: bytes, value: bytes) -> bytes:
     record = decode(tree, key, value)
     if not isinstance(record, Session) or not record.user_id:
         return value
-    return encode(key, replace(record, user_id=record.user_id[::-1]))
+    return encode(tree, key, replace(record, user_id=record.user_id[::-1]))
 
 
 FROM_0: Final = Migration("Operations are found by id.", ("S", "L"), change)
@@ -67,11 +67,11 @@ def turn_back(directory: Path) -> None:
             if key[end : end + 1] == NAME:
                 old = key[:end] + OLD_NAME + key[end + 1 :]
                 transaction.delete("S", key)
-                item = (old, encode(old, decode("S", key, value)))
+                item = (old, encode("S", old, decode("S", key, value)))
             else:
                 item = (key, turned("S", key, value))
             transaction.put_many("S", [item])
-        transaction.put_many("M", [(b"format", encode(b"format", 0))])
+        transaction.put_many("M", [(b"format", encode("M", b"format", 0))])
     engine.close()
 
 
