@@ -650,7 +650,7 @@ def test_a_directory_of_a_newer_format_is_refused_and_left_alone(
 ) -> None:
     store = LmdbStore(tmp_store)
     with store._engine.write() as writing:
-        writing.put_many("M", [(b"format", encode(b"format", FORMAT + 1))])
+        writing.put_many("M", [(b"format", encode("M", b"format", FORMAT + 1))])
     store.close()
     before = (tmp_store / "store" / "data.mdb").read_bytes()
     for _ in range(2):  # a refused one holds no lock

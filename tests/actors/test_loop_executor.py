@@ -71,7 +71,8 @@ def test_getting_instead_of_awaiting_on_the_loop_is_refused(open_runtime: Open) 
     async def work(context: ExecutionContext, _config: Any) -> Any:
         alice = held[0].session(context.session_id)
         child = await alice.create_thread("x")
-        return child.run().get(timeout=LONG_S)
+        later = child.run(after_seconds=3600)  # it cannot be there when it is got
+        return later.get(timeout=LONG_S)
 
     runtime, held[:] = runtime_with(open_runtime, work)
     error = failure(runtime.thread("a").run())
@@ -97,6 +98,47 @@ def test_being_asked_to_stop_interrupts_an_await_and_cleans_up() -> None:
     drive.cancel()
     assert RunInterrupted is type(drive.error())
     assert ["cancelled"] == seen
+    assert executor.close(LONG_S)
+
+
+def test_being_asked_to_stop_before_the_first_step_ends_the_run() -> None:
+    executor, stop = LoopExecutor(), Stop()
+
+    async def block(_context: Any, _config: Any) -> None:
+        stop.here()
+
+    driver = Driver(executor, "asyncio")
+    blocking = driver.start(block)
+    stop.reached()
+    drive = driver.start(contract.give, {"value": 1})
+    drive.cancel()  # the loop hears of both at once
+    stop.open()
+    assert RunInterrupted is type(drive.error())
+    assert blocking.result() is None
+    assert executor.close(LONG_S)
+
+
+def test_a_run_whose_loop_blocks_before_its_first_step_begins_on_another() -> None:
+    """The loop has come to it, made its task, and then to one that blocks."""
+    executor = LoopExecutor(blocked_after_s=0.1)
+    both, stop = Stop(), Stop()
+
+    async def gather(_context: Any, _config: Any) -> None:
+        both.here()
+
+    async def block(_context: Any, _config: Any) -> None:
+        stop.here()
+
+    driver = Driver(executor, "asyncio")
+    first = driver.start(gather)
+    both.reached()
+    blocking = driver.start(block)
+    behind = driver.start(contract.give, {"value": 1})
+    both.open()
+    stop.reached()
+    assert 1 == behind.result()
+    stop.open()
+    assert [None, None] == [first.result(), blocking.result()]
     assert executor.close(LONG_S)
 
 
@@ -136,6 +178,7 @@ def test_a_blocked_loop_is_replaced_for_new_runs_until_there_are_too_many(
     assert refused.retry_after_s > 0
     until.touch()
     assert ["begun", "begun"] == [first.result(), second.result()]
+    assert eventually(lambda: not executor.is_stuck)  # as soon as it comes round
     assert driver.still_works()
     assert eventually(lambda: 1 == executor.statistics().loops)
     assert executor.close(LONG_S)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from weft.actors.future import Future
-from weft.actors.pool import Job, Pool, PoolStatistics, giving_way
+from weft.actors.pool import Job, Pool, PoolStatistics, _Offered, giving_way
 from weft.storage import Overloaded
 
 if TYPE_CHECKING:
@@ -33,6 +33,25 @@ def settled(pool: Pool, expected: PoolStatistics) -> PoolStatistics:
     while pool.statistics() != expected and time.monotonic() < deadline:
         pass
     return pool.statistics()
+
+
+def test_what_is_offered_too_late_is_dropped_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool, executed = Pool(1), []
+    pool.offer(lambda: executed.append(1))
+    gate = threading.Event()
+    pool.submit(gate.wait, LONG_S)
+    assert not pool.close(0.0)
+    pool._jobs.put((_Offered(lambda: executed.append(2)), ()))  # as a racing one would
+    pool._jobs.put((print, ("lost",)))
+    pool.offer(lambda: executed.append(3))
+    gate.set()
+    assert pool.close(LONG_S)
+    assert [1] == executed
+    assert ["<built-in function print> was submitted to a closing pool"] == [
+        record.getMessage() for record in caplog.records
+    ]
 
 
 def test_a_function_runs_with_its_arguments_on_a_daemon_os_thread(pool: Pool) -> None:

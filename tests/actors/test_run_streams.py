@@ -97,3 +97,26 @@ def test_a_run_that_moves_keeps_streaming(open_runtime: Open) -> None:
     assert ["bob", "carol"] == [answer(move).session_id for move in moves]
     assert "carol" == sessions[-1]
     assert runtime.check().clean
+
+
+def test_a_run_that_moves_keeps_streaming_and_writes_under_the_new_rev(
+    open_runtime: Open,
+) -> None:
+    stop = Stop()
+
+    def work(_context: ExecutionContext, _config: Any) -> Any:
+        yield 1
+        stop.here()
+        yield 2
+
+    runtime = open_runtime(workflows={"work": work})
+    made = answer(runtime.session("alice").create_thread("notes", "work"))
+    stream = made.stream()
+    assert 1 == next(stream)
+    stop.reached()
+    moved = answer(made.transfer_to("bob", if_running="move"))
+    stop.open()
+    assert [2] == list(stream)
+    newer, older = answer(made.history())
+    assert (moved.rev, moved.rev - 1) == (newer.rev, older.rev)
+    assert "bob" == answer(made.get()).session_id

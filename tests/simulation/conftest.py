@@ -1,5 +1,7 @@
 """Which seeds a run of the simulation takes, and what it says when one fails."""
 
+import gc
+
 import pytest
 
 SEEDS = 5000
@@ -13,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--weft-seeds", type=int, default=LONG_SEEDS, help="seeds of the long run"
     )
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers() -> None:
+    """Free what earlier tests left: a failed future tells of itself when it goes."""
+    gc.collect()
 
 
 @pytest.fixture

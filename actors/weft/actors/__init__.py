@@ -17,7 +17,9 @@ from weft.actors.errors import (
     RemoteError,
     RestartsExceeded,
     WorkerDied,
+    error_fields,
 )
+from weft.actors.events import Events, EventsExpired
 from weft.actors.executor import ExecutionResult, PoolExecutor, WorkflowExecutor
 from weft.actors.executors import Executors
 from weft.actors.future import Future
@@ -26,7 +28,9 @@ from weft.actors.loop_executor import LoopExecutor
 from weft.actors.process_executor import ProcessExecutor
 from weft.actors.retry import RetryPolicy, RunPolicy
 from weft.actors.runtime import Runtime
+from weft.actors.sources import Sources
 from weft.actors.spec import ThreadSpec
+from weft.actors.state_keeper import StateKeeper
 from weft.actors.statistics import RuntimeStatistics
 from weft.actors.stream import Stream
 from weft.actors.supervision import RestartPolicy
@@ -40,6 +44,8 @@ __all__ = [
     "AskOrderError",
     "Coordinator",
     "DeadlockError",
+    "Events",
+    "EventsExpired",
     "ExecutionContext",
     "ExecutionResult",
     "Executors",
@@ -56,6 +62,8 @@ __all__ = [
     "Runtime",
     "RuntimeStatistics",
     "SessionHandle",
+    "Sources",
+    "StateKeeper",
     "Stream",
     "Supervisor",
     "Terminated",
@@ -64,6 +72,7 @@ __all__ = [
     "WorkerDied",
     "Workflow",
     "WorkflowExecutor",
+    "error_fields",
     "get_all",
     "workflow",
 ]

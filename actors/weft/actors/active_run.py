@@ -7,7 +7,7 @@ import msgspec
 from weft.actors.context import ExecutionContext
 from weft.actors.executor import Execution
 from weft.actors.messages import RunCommand
-from weft.actors.run_messages import Mode
+from weft.actors.run_messages import Mark, Mode
 from weft.storage import (
     FinishRun,
     Run,
@@ -30,6 +30,8 @@ __all__ = [
 
 _decode: Final = msgspec.msgpack.decode
 
+_MADE_OF_STATES: Final = frozenset({"states", "updates", "debug"})
+
 
 class ActiveRun:
     """A run, its execution, and the callers it will answer.
@@ -42,9 +44,10 @@ class ActiveRun:
         execution: its way through the workflow.
         commands: who waits; more than one if its start was repeated meanwhile.
         ending: its end is on its way to the store, by the clock.
+        undo: its states are to be taken back at its end.
     """
 
-    __slots__ = ("commands", "ending", "execution", "run")
+    __slots__ = ("commands", "ending", "execution", "run", "undo")
 
     def __init__(
         self, run: Run, execution: Execution, commands: list[RunCommand]
@@ -52,20 +55,27 @@ class ActiveRun:
         self.run = run
         self.execution = execution
         self.commands: list[RunCommand] = []
-        self.ending = False
+        self.ending = self.undo = False
         for command in commands:
-            self.join(command)
+            self.join(command, begins=True)
         self.tell("debug", self._event("began"))
 
-    def join(self, command: RunCommand) -> None:
-        """Have one more to answer; it reads along from here."""
+    def join(self, command: RunCommand, *, begins: bool = False) -> None:
+        """Have one more to answer; it reads along from here.
+
+        Args:
+            command: who asks.
+            begins: the attempt has not done anything yet.
+        """
         self.commands.append(command)
         if command.stream is not None:
             self.execution.context.wanted |= frozenset(command.modes)
+        if "marks" in command.modes:
+            _push(command, "marks", self._mark(begins=begins))
 
     def show(self, encoded: msgspec.Raw) -> None:
         """Give a durable state to whoever reads along."""
-        if not self.execution.context.wanted:
+        if not self.execution.context.wanted & _MADE_OF_STATES:
             return
         before = self.execution.context.state
         for command in self.commands:
@@ -90,6 +100,19 @@ class ActiveRun:
         """Take note of a state that is durable now, and show it."""
         self.show(encoded)
         self.execution.context.state_raw = encoded
+        if "marks" in self.execution.context.wanted:
+            self.tell("marks", self._mark())
+
+    def _mark(self, *, begins: bool = False) -> Mark:
+        """Return where the run stands; the code waits, so it is its last state."""
+        run, store = self.run, self.execution.context.store
+        seq = run.updated_seq
+        if store is not None:
+            with store.read() as snapshot:
+                state = snapshot.state(run.thread_id)
+            if state is not None and state.run_id == run.run_id:
+                seq = max(seq, state.created_seq)
+        return Mark(seq, run.attempt, begins)
 
     def answer(
         self, finish: FinishRun, error: BaseException | None, thread: Thread
@@ -171,6 +194,8 @@ def answer_repeated(
         )
     elif command.background:
         command.future.try_set(stored)
+        if command.stream is not None:
+            command.stream.finish()
     elif stored.finished_at_us is None:
         command.fail(
             RunInterrupted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -14,10 +15,10 @@ from weft.storage.ids import check_name
 from weft.storage.operations import encode_value
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
+    from weft.actors.run_messages import Mode
     from weft.storage import Store
-    from weft.storage.records import StepResult
 
 __all__ = ["ExecutionContext", "Stored"]
 
@@ -47,10 +48,10 @@ async def _awaited(future: Future[bool]) -> bool:
     return await future
 
 
-def _value_of(step: StepResult | None, name: str) -> Any:
-    if step is None:
+def _value_of(recorded: msgspec.Raw | None, name: str) -> Any:
+    if recorded is None:
         raise RunInterrupted(f"The run ended while step {name!r} was recorded.")
-    return step.value
+    return msgspec.msgpack.decode(recorded)
 
 
 class ExecutionContext:
@@ -66,7 +67,9 @@ class ExecutionContext:
         run_id: the run.
         attempt: 1, and one more each time the run is taken over after a crash.
         store: the runtime's, for reading; None outside of one.
-        beats: how often the code has said that it is alive.
+        beats: how often the code has said that it is alive; each step says so first.
+        at_work: the code is executed now; it does not wait for a place, a process, or
+            a commit.
         wanted: what those who read along want to be told of.
         post: tells the run's thread; None where nobody would hear it.
         on_cancel: told that the run was asked to stop; set by its executor.
@@ -74,6 +77,7 @@ class ExecutionContext:
 
     __slots__ = (
         "_cancelled",
+        "at_work",
         "attempt",
         "beats",
         "on_cancel",
@@ -106,6 +110,7 @@ class ExecutionContext:
         self.post: Callable[[Any], object] | None = None
         self.wanted: frozenset[str] = frozenset()
         self.beats = 0
+        self.at_work = False
         self._cancelled = False
 
     @property
@@ -129,21 +134,23 @@ class ExecutionContext:
         """Say that the run is alive; see ``RunPolicy.heartbeat_s``."""
         self.beats += 1
 
-    def emit(self, data: Any, mode: Literal["custom", "messages"] = "custom") -> None:
+    def emit(
+        self, data: Any, mode: Literal["custom", "messages", "parts"] = "custom"
+    ) -> None:
         """Tell whoever reads the run's stream now; nothing of it is kept.
 
         Args:
             data: anything that can be encoded; it is copied.
-            mode: "messages" for the pieces of a message that is being made.
+            mode: "messages" for the pieces of a message that is being made; "parts" is
+                for integrations that stream in words of their own.
 
         Raises:
             InvalidArgument: it cannot be encoded, or the mode is none of the two.
         """
-        if mode not in {"custom", "messages"}:
+        if mode not in {"custom", "messages", "parts"}:
             raise InvalidArgument(f"mode is 'custom' or 'messages', not {mode!r}.")
-        if self.post is not None and mode in self.wanted:
-            encoded = encode_value(data, "the event")
-            self.post(Emitted(self.run_id, self.attempt, mode, encoded))
+        if mode in self.wanted:
+            self.pass_on(mode, encode_value(data, "the event"))
 
     def step(self, name: str, function: Callable[[], T]) -> T:
         """Execute a function once in the run, whatever happens to its process.
@@ -166,7 +173,8 @@ class ExecutionContext:
         known = self._recorded(name)
         if known is None:
             recording = self._record(name, function())
-            recording.get(timeout=RECORD_TIMEOUT_S)
+            with self.resting():
+                recording.get(timeout=RECORD_TIMEOUT_S)
             known = self._recorded(name)
         return _value_of(known, name)  # type: ignore[no-any-return]
 
@@ -175,23 +183,57 @@ class ExecutionContext:
         known = self._recorded(name)
         if known is None:
             recording = self._record(name, await function())
-            await asyncio.wait_for(_awaited(recording), RECORD_TIMEOUT_S)
+            with self.resting():
+                await asyncio.wait_for(_awaited(recording), RECORD_TIMEOUT_S)
             known = self._recorded(name)
         return _value_of(known, name)  # type: ignore[no-any-return]
 
-    def _recorded(self, name: str) -> StepResult | None:
+    def _recorded(self, name: str) -> msgspec.Raw | None:
         check_name(name, "step name")
         if self.store is None or self.post is None:
             raise InvalidArgument("Steps are recorded in a run of a runtime only.")
         with self.store.read() as snapshot:
-            return snapshot.step(self.run_id, name)
+            step = snapshot.step(self.run_id, name)
+            return None if step is None else msgspec.Raw(bytes(step.value_raw))
 
     def _record(self, name: str, value: Any) -> Future[bool]:
+        return self.record(name, encode_value(value, f"what step {name!r} returned"))
+
+    # For who executes the code
+
+    def code_begins(self) -> None:
+        """Take note that a step's code is executed from now on."""
+        self.beats += 1
+        self.at_work = True
+
+    def code_rests(self) -> None:
+        """Take note that it is not executed until the next step."""
+        self.at_work = False
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Take note that it waits for a commit, in a with block."""
+        self.code_rests()
+        try:
+            yield
+        finally:
+            self.code_begins()
+
+    def recall(self, name: str) -> msgspec.Raw | None:
+        """Return what is recorded of a step, encoded; None if nothing is."""
+        return self._recorded(name)
+
+    def record(self, name: str, encoded: msgspec.Raw) -> Future[bool]:
+        """Record what a step returned; the future tells when it is durable."""
         future: Future[bool] = Future()
-        encoded = encode_value(value, f"what step {name!r} returned")
         if self.post is not None:
             self.post(Stepped(self.run_id, self.attempt, name, encoded, future))
         return future
+
+    def pass_on(self, mode: Mode, encoded: msgspec.Raw) -> None:
+        """Tell whoever reads along what the code has emitted, if anybody does."""
+        if self.post is not None and mode in self.wanted:
+            self.post(Emitted(self.run_id, self.attempt, mode, encoded))
 
     def __repr__(self) -> str:
         return (

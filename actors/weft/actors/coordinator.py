@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from weft.actors.association_operations import AssociationOperations
 from weft.actors.door import at_the_door
 from weft.actors.future import Future
 from weft.actors.health import Health, HealthReport
@@ -29,6 +30,7 @@ from weft.actors.session_operations import SessionOperations
 from weft.actors.sources import Sources
 from weft.actors.synchroniser import Synchroniser
 from weft.actors.thread_operations import ThreadOperations
+from weft.actors.thread_updates import ThreadUpdates
 from weft.storage import Interaction, InvalidArgument, TrackInteraction
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_mapping, encode_value
@@ -41,8 +43,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Coordinator(
     SessionOperations,
     ThreadOperations,
+    ThreadUpdates,
     Runs,
     Queries,
+    AssociationOperations,
     HistoryOperations,
     RetentionOperations,
     Synchroniser,

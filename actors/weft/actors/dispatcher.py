@@ -349,6 +349,7 @@ class Dispatcher(Mailroom):
             refused=self._refused,
             long_turns={} if self.watchdog is None else dict(self.watchdog.long_turns),
             crashes=self._crashes,
+            lag_ns=self.lag_ns,
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 from msgspec.structs import force_setattr
 
 from weft.actors.future import Future
+from weft.actors.logs import refused_at_the_door
 from weft.actors.messages import Busy, Command, RunCommand, same
 from weft.actors.retention import Forget
 from weft.actors.sources import Sources
@@ -76,7 +77,7 @@ class House(Protocol):
     ) -> Future[Any]:
         """Post a command to a session, or to whoever owns a thread."""
 
-    def cancel(self, run_id: str) -> Future[bool]:
+    def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop."""
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
@@ -99,6 +100,7 @@ def at_the_door(
         try:
             return method(*args, **kwargs)
         except SessionThreadException as error:
+            refused_at_the_door(method.__name__, error)
             return Future.failed(error)
 
     return guarded

@@ -9,6 +9,8 @@ Errors of sessions, threads and the store are in :mod:`weft.storage.errors`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from weft.storage.errors import SessionThreadException
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "RestartsExceeded",
     "WorkerDied",
     "ask_order_error",
+    "causes_of",
     "deadlock_error",
+    "error_fields",
 ]
 
 
@@ -105,3 +109,42 @@ def ask_order_error(chain: list[str]) -> AskOrderError:
     """Return the error for an ask between two actors that may wait for leaves only."""
     words = f"{' -> '.join(chain)}: the asking actor may wait for leaves only."
     return AskOrderError(words, details={"chain": chain})
+
+
+def error_fields(error: BaseException) -> dict[str, Any]:
+    """Return an error as plain data, for a structured log.
+
+    Args:
+        error: of any kind; one of ours has the ids concerned and its details.
+
+    Returns:
+        ``error`` (the class), ``message``, ``session_id``, ``thread_id``, ``op_id``,
+        ``details``, and ``causes``: class and words of what is behind it, nearest
+        first.
+    """
+    fields: dict[str, Any] = {
+        "error": type(error).__name__,
+        "message": getattr(error, "message", str(error)),
+    }
+    for name in ("session_id", "thread_id", "op_id"):
+        fields[name] = getattr(error, name, None)
+    return fields | {
+        "details": dict(getattr(error, "details", {})),
+        "causes": [f"{type(one).__name__}: {one}" for one in causes_of(error)],
+    }
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return what is behind an error, nearest first; a circle is left where it closes.
+
+    Args:
+        error: of any kind.
+    """
+    causes: list[BaseException] = []
+    seen = {id(error)}
+    behind = error.__cause__
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        causes.append(behind)
+        behind = behind.__cause__
+    return causes

@@ -300,8 +300,7 @@ class PoolExecutor:
         execution.abandon()
         if execution.job is not None:
             self._pool.abandon(execution.job)
-        with contextlib.suppress(RuntimeError):  # the pool is closed
-            self._pool.submit(execution.close)
+        self._pool.offer(execution.close)
 
 
 def _drop_own_frames(error: BaseException) -> None:

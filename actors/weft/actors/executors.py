@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from weft.actors.executor import Execution, PoolExecutor, WorkflowExecutor
 from weft.actors.limits import Gate, Seat
-from weft.actors.loop_executor import LoopExecutor
-from weft.actors.process_executor import ProcessExecutor
+from weft.actors.loop_executor import LoopExecutor, LoopStatistics
+from weft.actors.process_executor import ProcessExecutor, ProcessStatistics
 from weft.actors.workflow import Kind, Workflow
 from weft.storage import StoreClosed
 
@@ -84,6 +84,16 @@ class Executors:
     def statistics(self) -> Any:
         """Return how busy the OS threads for plain workflows are."""
         return self.by_kind["threads"].statistics()
+
+    def loops(self) -> LoopStatistics:
+        """Return how busy the event loops are; nothing of an executor of one's own."""
+        found = self.by_kind["asyncio"].statistics()
+        return found if isinstance(found, LoopStatistics) else LoopStatistics()
+
+    def processes(self) -> ProcessStatistics:
+        """Return how busy the worker processes are; as of :meth:`loops`."""
+        found = self.by_kind["processes"].statistics()
+        return found if isinstance(found, ProcessStatistics) else ProcessStatistics()
 
     def close(self, timeout_s: float) -> bool:
         """Finish what runs, executor by executor.

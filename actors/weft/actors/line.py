@@ -48,7 +48,8 @@ class Line:
     """The runs that wait before one thread.
 
     Attributes:
-        between: the run that failed and will be tried again; it holds the thread.
+        between: the run that holds the thread and is between two attempts: it failed
+            and will be tried again, or is to be taken over.
     """
 
     __slots__ = ("_waiting", "between")
@@ -68,6 +69,10 @@ class Line:
     def add(self, waiting: Waiting) -> None:
         """Let a run wait behind those that are here."""
         self._waiting.append(waiting)
+
+    def put_back(self, waiting: Waiting) -> None:
+        """Let a run wait that was taken out too early, before all others."""
+        self._waiting.insert(0, waiting)
 
     def find(self, run_id: str) -> Waiting | None:
         """Return a run that waits."""

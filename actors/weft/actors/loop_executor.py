@@ -52,10 +52,10 @@ class LoopStatistics(msgspec.Struct, frozen=True):
         done: runs that have ended.
     """
 
-    loops: int
-    blocked: int
-    running: int
-    done: int
+    loops: int = 0
+    blocked: int = 0
+    running: int = 0
+    done: int = 0
 
 
 class LoopExecutor:
@@ -103,7 +103,7 @@ class LoopExecutor:
         task = _Task(execution, self._current(), self._ended)
         self._live[execution] = task
         execution.context.on_cancel = task.cancel
-        task.thread.tell(_begin, task)
+        task.begin_soon()
         if task.thread is not self._current():  # it was replaced just now
             self._move(task.thread)
         if not self._is_watched:
@@ -166,9 +166,9 @@ class LoopExecutor:
 
     def _move(self, thread: LoopThread) -> None:
         """Begin elsewhere what a blocked loop has not begun."""
-        for (task,) in thread.untell(_begin):
-            task.thread = self._current()
-            task.thread.tell(_begin, task)
+        for task in list(self._live.values()):
+            if task.thread is thread:
+                task.move(self._current())
 
     def _blocked(self) -> list[LoopThread]:
         replaced = list(self._threads.values())[:-1]
@@ -209,12 +209,36 @@ class LoopExecutor:
         return not any(thread.is_alive() for thread in threads)
 
 
+class _Entry:
+    """A run's way to its first step on one loop.
+
+    Attributes:
+        thread: the loop's.
+        ticket: whoever takes it decides: the loop that begins, or who moves the run.
+        task: the run's on this loop, when the loop has come to it.
+    """
+
+    __slots__ = ("task", "thread", "ticket")
+
+    def __init__(self, thread: LoopThread) -> None:
+        self.thread = thread
+        self.ticket: list[None] = [None]
+        self.task: asyncio.Task[None] | None = None
+
+    def take(self) -> bool:
+        """Return whether the ticket was there: list.pop gives it to one only."""
+        try:
+            self.ticket.pop()
+        except IndexError:
+            return False
+        return True
+
+
 class _Task:
     """A run on an event loop.
 
     Attributes:
         execution: the run.
-        thread: the loop's; another one if it was replaced before the run began.
     """
 
     def __init__(
@@ -224,17 +248,31 @@ class _Task:
         ended: Callable[["_Task"], object],
     ) -> None:
         self.execution = execution
-        self.thread = thread
         self._ended = ended
-        self._task: asyncio.Task[None] | None = None
+        self._entry = _Entry(thread)
         self._gate: asyncio.Future[None] | None = None
         self._is_cancelled = False
         self._pid = os.getpid()
 
-    def begin(self) -> None:
-        """Start the task; on the loop."""
-        self._task = self.thread.loop.create_task(
-            self._run(), name=f"weft-run-{self.execution.run.run_id}", context=Context()
+    @property
+    def thread(self) -> LoopThread:
+        """The loop's; another one if it was replaced before the run began."""
+        return self._entry.thread
+
+    def begin_soon(self) -> None:
+        """Have its loop begin it."""
+        self.thread.tell(self._begin, self._entry)
+
+    def move(self, thread: LoopThread) -> None:
+        """Have another loop begin it, unless its code has begun."""
+        if self._entry.take():
+            self._entry = _Entry(thread)
+            self.begin_soon()
+
+    def _begin(self, entry: _Entry) -> None:
+        name = f"weft-run-{self.execution.run.run_id}"
+        entry.task = entry.thread.loop.create_task(
+            self._run(entry), name=name, context=Context()
         )
 
     def go_on(self) -> None:
@@ -247,10 +285,12 @@ class _Task:
         self._is_cancelled = True
         if current_thread() is not self.thread:
             self.thread.tell(self.cancel)
-        elif self._task is not None:
-            self._task.cancel()
+        elif self._entry.task is not None and not self._entry.ticket:
+            self._entry.task.cancel()  # one before its first step would not see it
 
-    async def _run(self) -> None:
+    async def _run(self, entry: _Entry) -> None:
+        if not entry.take():  # another loop has it
+            return
         execution, step, error = self.execution, None, None
         try:
             with execution.executing():
@@ -273,6 +313,7 @@ class _Task:
         execution = self.execution
         execution.read_state()
         self._stop_if_cancelled()
+        execution.context.code_begins()
         value = execution.workflow.function(execution.context, execution.run.config)
         if isasyncgen(value):
             return await self._iterate(cast("AsyncGenerator[Any, Any]", value))
@@ -292,8 +333,10 @@ class _Task:
                 last = encode_state(value)
                 del value  # it is the generator's, and it may be large
                 self._gate = self.thread.loop.create_future()
+                self.execution.context.code_rests()
                 self.execution.post(Step(last, ended=False))
                 await self._gate
+                self.execution.context.code_begins()
         finally:
             await generator.aclose()
 
@@ -326,10 +369,6 @@ class _Watched(Generator[Any, Any, Any]):
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self
-
-
-def _begin(task: _Task) -> None:
-    task.begin()
 
 
 def _nothing() -> None:

@@ -53,24 +53,6 @@ class LoopThread(threading.Thread):
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self.loop.call_soon_threadsafe(self._drain)
 
-    def untell(self, function: Callable[..., object]) -> list[tuple[Any, ...]]:
-        """Take back what the loop has not come to yet.
-
-        Args:
-            function: what was told.
-
-        Returns:
-            The arguments of each call that is not going to happen.
-        """
-        taken: list[Call] = []
-        with contextlib.suppress(IndexError):
-            while True:
-                taken.append(self._calls.popleft())
-        for called, args in taken:
-            if called != function:
-                self.tell(called, *args)
-        return [args for called, args in taken if called == function]
-
     @property
     def silent_s(self) -> float:
         """For how many seconds the loop has left unheard what it was told."""

@@ -154,6 +154,13 @@ class Mailroom:
             self._sleeping = True
             self._refuse_leftovers()
 
+    @property
+    def lag_ns(self) -> int:
+        """Since when the oldest message waits, in ns; 0 if none does."""
+        with contextlib.suppress(IndexError):
+            return max(0, perf_counter_ns() - self._mail[0][3])
+        return 0
+
     # For the OS thread that takes it out
 
     def _sleep(self) -> None:

@@ -4,6 +4,7 @@ Each type has one reader's sentence; who sends it to whom is in its docstring. T
 sequences they form are in ``actors/README.md``.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from weft.actors.run_messages import Mode
 from weft.actors.stream import Stream
 from weft.storage import Operation, Outcome, Submission, Thread
 from weft.storage.operations import Failure, IfBusy
-from weft.storage.records import Run
+from weft.storage.records import EMPTY, Run
 from weft.storage.rules import Event
 
 __all__ = [
@@ -100,6 +101,7 @@ class RunCommand(msgspec.Struct):
         background: the future gets the run as soon as that is durable.
         joins: the run is there; the future gets its end.
         is_lasting: its place in the line is durable.
+        metadata: encoded; the caller's data about the run.
     """
 
     op_id: str
@@ -120,6 +122,7 @@ class RunCommand(msgspec.Struct):
     background: bool = False
     joins: bool = False
     is_lasting: bool = True
+    metadata: msgspec.Raw = EMPTY
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, whoever waits."""
@@ -132,9 +135,13 @@ class CancelRun(msgspec.Struct):
     """A client asks a thread to have a run stop at its next chance.
 
     The answer is whether the run was in progress there.
+
+    Attributes:
+        undo: take its states back when it has stopped.
     """
 
     run_id: str
+    undo: bool = False
 
 
 class Routed(msgspec.Struct):
@@ -153,9 +160,15 @@ class Routed(msgspec.Struct):
 
 
 class Publication(msgspec.Struct):
-    """The writer's news of a commit group; to the root."""
+    """The writer's news of a commit group; to the root.
+
+    Attributes:
+        pairs: what became of each operation.
+        at_ns: when the group had been flushed, on the clock of ``perf_counter_ns``.
+    """
 
     pairs: list[tuple[Submission, Outcome]]
+    at_ns: int = msgspec.field(default_factory=time.perf_counter_ns)
 
 
 class Feed(msgspec.Struct):

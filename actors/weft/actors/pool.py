@@ -19,7 +19,7 @@ import logging
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -72,6 +72,18 @@ class PoolStatistics(msgspec.Struct, frozen=True):
     done: int
     waiting: int = 0
     abandoned: int = 0
+
+
+class _Offered:
+    """A function that may be dropped."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def __call__(self) -> None:
+        self._function()
 
 
 Job: TypeAlias = "list[_Worker]"
@@ -199,6 +211,15 @@ class Pool:
         if self._waiting or self._has_abandoned:  # after the put: see _give_way
             self._grow()
         self._drop_leftovers()  # it may have come after the last OS thread's end
+
+    def offer(self, function: Callable[[], object]) -> None:
+        """Run a function if there is time for it; drop one that comes too late.
+
+        Args:
+            function: takes nothing.
+        """
+        with suppress(RuntimeError):  # the pool is closed
+            self.submit(_Offered(function))
 
     def _grow(self) -> None:
         try:
@@ -364,7 +385,7 @@ class Pool:
         try:
             while True:
                 job = self._jobs.get_nowait()
-                if job is not None:
+                if job is not None and not isinstance(job[0], _Offered):
                     _logger.error("%r was submitted to a closing pool", job[0])
         except Empty:
             return

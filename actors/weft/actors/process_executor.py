@@ -9,25 +9,22 @@ Guarantees:
       with every process that it has started.
     - Runs that wait for a process take turns by session.
 
-The code finds no runtime there: it can return, not ask.
+What the code records, emits and says of itself in a step comes over the same pipe, and
+goes on as if it were executed here. It finds no runtime there: it can ask for no run.
 """
 
 import contextlib
 import os
-import pickle
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from weft.actors.errors import RemoteError, WorkerDied
 from weft.actors.executor import Execution
 from weft.actors.limits import Gate, Seat
 from weft.actors.pool import Pool
-from weft.actors.process_worker import Begin, GoOn, Raised
-from weft.actors.reference import Reference
-from weft.actors.steps import Step
+from weft.actors.remote_steps import RemoteSteps
 from weft.actors.worker_process import WorkerProcess
 from weft.storage import RunInterrupted, StoreClosed
 
@@ -51,11 +48,11 @@ class ProcessStatistics(msgspec.Struct, frozen=True):
         died: processes that ended under a run, or were killed with it.
     """
 
-    processes: int
-    idle: int
-    running: int
-    queued: int
-    died: int
+    processes: int = 0
+    idle: int = 0
+    running: int = 0
+    queued: int = 0
+    died: int = 0
 
 
 class ProcessExecutor:
@@ -88,7 +85,7 @@ class ProcessExecutor:
             self._pool.submit(step)
             return
         step.begun = True
-        remote = _Remote(self, step, Seat((self._gate,)))
+        remote = RemoteSteps(self, step, Seat((self._gate,)))
         step.steps = remote
         step.context.on_cancel = remote.cancel
         remote.seat.enter(step.context.session_id, lambda: self._begin(step))
@@ -105,10 +102,9 @@ class ProcessExecutor:
         """Kill the process that executes a run."""
         execution.abandon()
         remote = execution.steps
-        if isinstance(remote, _Remote):
+        if isinstance(remote, RemoteSteps):
             remote.kill()
-        with contextlib.suppress(RuntimeError):  # the pool is closed
-            self._pool.submit(execution.close)
+        self._pool.offer(execution.close)
 
     def take(self) -> WorkerProcess:
         """Return a process without a run; on an OS thread that may wait.
@@ -170,124 +166,3 @@ class ProcessExecutor:
             worker.bury()
             self._workers.pop(worker, None)
         return in_time
-
-
-class _Remote:
-    """A run that is executed in a process, as its execution steps it.
-
-    Attributes:
-        seat: its place among as many runs as there are processes.
-    """
-
-    def __init__(
-        self, executor: ProcessExecutor, execution: Execution, seat: Seat
-    ) -> None:
-        self._executor = executor
-        self._execution = execution
-        self._worker: WorkerProcess | None = None
-        self._number = 0
-        self.seat = seat
-
-    def advance(self) -> Step:
-        """Execute the next step; waits for it on this OS thread.
-
-        Raises:
-            WorkerDied: the process ended.
-            RunInterrupted: the run was asked to stop.
-            BaseException: what the workflow's code raised there.
-        """
-        try:
-            worker = self._proceed()
-            reply = worker.receive()
-        except (WorkerDied, RunInterrupted, OSError):
-            self.close()
-            raise
-        if isinstance(reply, Raised):
-            self._end(worker)
-            raise _error_of(reply)
-        if reply.step.ended:
-            self._end(worker)
-        return reply.step
-
-    def _proceed(self) -> WorkerProcess:
-        execution, worker = self._execution, self._worker
-        if worker is not None:
-            worker.go_on(self._now())
-            return worker
-        if execution.context.cancelled:
-            raise RunInterrupted(thread_id=execution.run.thread_id)
-        execution.read_state()
-        worker = self._executor.take()
-        self._worker = worker  # first: who cancels or kills now sees it, or is seen
-        if execution.abandoned:
-            worker.kill()
-        self._number = worker.begin(self._begin())
-        self._pass_on()
-        return worker
-
-    def _pass_on(self) -> None:
-        """Pass on a request to stop that came while the run's number was not known."""
-        if self._execution.context.cancelled:
-            self.cancel()
-
-    def _begin(self) -> Begin:
-        execution = self._execution
-        run = execution.run
-        return Begin(
-            number=0,  # the worker's own count
-            reference=Reference.of(execution.workflow.function),
-            now=self._now(),
-            thread_id=run.thread_id,
-            run_id=run.run_id,
-            attempt=run.attempt,
-            config=run.config_raw,
-            last=execution.last,
-            cancelled=execution.context.cancelled,
-        )
-
-    def _now(self) -> GoOn:
-        context = self._execution.context
-        return GoOn(context.session_id, context.thread_name, context.state_raw)
-
-    def _end(self, worker: WorkerProcess) -> None:
-        self._worker = None
-        self._executor.give_back(worker)
-        self.seat.leave()
-
-    def cancel(self) -> None:
-        """Have the code see that it is asked to stop; on any OS thread."""
-        worker = self._worker
-        if worker is not None and self._number:
-            worker.cancel(self._number)
-
-    def kill(self) -> None:
-        """End the process, if there is one; on any OS thread."""
-        worker = self._worker
-        if worker is not None:
-            worker.kill()
-
-    def close(self) -> None:
-        """Do without the process, and without a place for one."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            self._executor.discard(worker)
-        self.seat.leave()
-
-
-def _error_of(reply: Raised) -> BaseException:
-    """Return the error that was raised in the process, or one that tells of it."""
-    error = _unpickled(reply.pickled)
-    if error is None:
-        kind, words = reply.failure.type, reply.failure.message
-        details = {"type": kind, "message": words}
-        error = RemoteError(f"{kind}: {words}.", details=details)
-    error.add_note(f"In the worker process:\n{reply.words}")
-    return error
-
-
-def _unpickled(data: bytes | None) -> BaseException | None:
-    try:
-        error: Any = pickle.loads(data or b"")  # noqa: S301 - our own process's
-    except Exception:  # noqa: BLE001 - not all that is pickled can be read again
-        return None
-    return error if isinstance(error, BaseException) else None

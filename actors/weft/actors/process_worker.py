@@ -1,113 +1,186 @@
 """The process that executes workflows for another one: its main function, its talk.
 
 Two channels lead here. On the one, runs come in and their steps go out, each only when
-the one before is durable. On the other comes the number of a run that is to stop; when
-that channel ends, the other process is gone, and this one ends at once.
+the one before is durable; what the code records, emits and says of itself in between
+goes the same way. On the other comes the number of a run that is to stop; when that
+channel ends, the other process is gone, and this one ends at once.
+
+Guarantees:
+    - What the code's own OS threads say never mixes: one speaks at a time, and who asks
+      hears the answer before another speaks.
+    - Between two states nobody speaks: what is said then is heard in the next step.
+    - An OS thread that a run has left behind is refused, and speaks for no later run.
 
 Not here: who starts such processes (:mod:`weft.actors.process_executor`).
 """
 
 import os
 import pickle
-import struct
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Final
+from queue import SimpleQueue
+from typing import Any, Final
 
 import msgspec
 
 from weft.actors.context import ExecutionContext
-from weft.actors.reference import Reference
-from weft.actors.steps import Step, Steps, end_forked_child, failure_of
-from weft.storage.operations import Failure
+from weft.actors.process_messages import (
+    NUMBER,
+    Answer,
+    Ask,
+    Beat,
+    Begin,
+    Emit,
+    GoOn,
+    Raised,
+    Reached,
+    Recall,
+    Record,
+    Reply,
+    decode_answer,
+    decode_begin,
+    decode_go_on,
+    encode_message,
+)
+from weft.actors.run_messages import MODES, Emitted, Stepped
+from weft.actors.steps import Steps, end_forked_child, failure_of
+from weft.storage import RunInterrupted
+from weft.storage.ids import check_name
 
-__all__ = ["NUMBER", "Begin", "GoOn", "Raised", "Reply", "decode_reply", "main"]
-
-NUMBER: Final = struct.Struct("<Q")
-"""A run's number on the second channel: eight bytes are written all at once."""
+__all__ = ["main"]
 
 ERROR_SIZE_BYTES_MAX: Final = 1 << 20
 """Of a pickled error: some hold the data they failed on."""
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+BEAT_EVERY_S: Final = 0.01
+"""Of a loop that says at each turn that it is alive, one turn in so long is told."""
 
 
-class GoOn(msgspec.Struct, tag=True):
-    """The state is durable: execute the next step.
+class _Channel:
+    """The way to the other process, for one OS thread at a time.
 
-    Attributes:
-        session_id: the owner now.
-        thread_name: the thread's name there.
-        state: the last durable state.
+    The right to speak is an object that is handed on; whoever wants it waits for it.
     """
 
-    session_id: str
-    thread_name: str
-    state: msgspec.Raw
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._pid = os.getpid()
+        self._floor: SimpleQueue[None] = SimpleQueue()
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Have the right to speak, in a with block."""
+        end_forked_child(self._pid)
+        self._floor.get()
+        try:
+            yield
+        finally:
+            self.open()
+
+    def open(self) -> None:
+        """Let others speak."""
+        self._floor.put(None)
+
+    def close(self) -> None:
+        """Let nobody else speak."""
+        self._floor.get()
+
+    def send(self, message: object) -> None:
+        """Say something; whoever calls it has the right to."""
+        self._connection.send_bytes(encode_message(message))
+
+    def receive(self) -> bytes:
+        """Wait for what the other process says."""
+        return self._connection.recv_bytes()
 
 
-class Begin(msgspec.Struct, tag=True):
-    """Execute a run.
+class _Context(ExecutionContext):
+    """What a run in this process sees: its steps and its news go to the other one."""
 
-    Attributes:
-        number: greater than that of any run before in this process.
-        reference: the workflow's function.
-        now: the thread as it is now.
-        thread_id: the thread.
-        run_id: the run.
-        attempt: its attempt.
-        config: what the function is given.
-        last: what an earlier attempt yielded last.
-        cancelled: it was asked to stop already.
-    """
+    __slots__ = ("_beat_at_s", "_channel", "_is_over")
 
-    number: int
-    reference: Reference
-    now: GoOn
-    thread_id: str
-    run_id: str
-    attempt: int
-    config: msgspec.Raw
-    last: msgspec.Raw
-    cancelled: bool
+    def __init__(self, channel: _Channel, begin: Begin) -> None:
+        now = begin.now
+        super().__init__(
+            now.session_id,
+            begin.thread_id,
+            now.thread_name,
+            begin.run_id,
+            begin.attempt,
+        )
+        self._channel = channel
+        self._is_over = False
+        self._beat_at_s = 0.0
+        self.wanted = frozenset(MODES)  # what is, the other process knows
+        self.post = self._post
+        self.follow(now)
 
+    def follow(self, now: GoOn) -> None:
+        """Take note of how things are."""
+        self.session_id, self.thread_name = now.session_id, now.thread_name
+        self.state_raw = now.state
+        if now.cancelled:
+            self.cancel()
 
-class Raised(msgspec.Struct, tag=True):
-    """The workflow's code raised.
+    def end(self) -> None:
+        """Let nobody speak for the run any more."""
+        self._is_over = True
 
-    Attributes:
-        failure: what is stored of it.
-        pickled: the error itself, if it can be pickled.
-        words: its traceback, printed.
-    """
+    def heartbeat(self) -> None:
+        """Say that the run is alive; see ``RunPolicy.heartbeat_s``."""
+        super().heartbeat()
+        now_s = time.monotonic()
+        if now_s >= self._beat_at_s + BEAT_EVERY_S:
+            self._beat_at_s = now_s
+            self._say(Beat())
 
-    failure: Failure
-    pickled: bytes | None
-    words: str
+    def _post(self, message: Any) -> None:
+        if isinstance(message, Emitted):
+            self._say(Emit(message.mode, message.encoded))
+        elif isinstance(message, Stepped):
+            self._ask(Record(message.name, message.encoded))
+            message.future.set(True)
 
+    def _recorded(self, name: str) -> msgspec.Raw | None:
+        return self._ask(Recall(check_name(name, "step name")))
 
-class Reached(msgspec.Struct, tag=True):
-    """The workflow's code reached a state or its end."""
+    def _say(self, message: Beat | Emit) -> None:
+        with self._speaking():
+            self._channel.send(message)
 
-    step: Step
+    def _ask(self, message: Ask) -> msgspec.Raw | None:
+        with self._speaking():
+            self._channel.send(message)
+            answer: Answer = decode_answer(self._channel.receive())
+        if answer.error is not None:
+            raise pickle.loads(answer.error)  # noqa: S301 - of the process we work for
+        return answer.value if answer.is_known else None
 
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        self._refuse_if_over()
+        with self._channel.speaking():
+            self._refuse_if_over()  # it may have ended while this one waited
+            yield
 
-Reply = Reached | Raised
-decode_reply: Final = msgspec.msgpack.Decoder(Reply).decode
-_decode_begin: Final = msgspec.msgpack.Decoder(Begin).decode
-_decode_go_on: Final = msgspec.msgpack.Decoder(GoOn).decode
+    def _refuse_if_over(self) -> None:
+        if self._is_over:
+            raise RunInterrupted("The run has ended.", thread_id=self.thread_id)
 
 
 class _Worker:
     """Executes one run after the other, as it is told."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._channel = _Channel(connection)
         self._pid = os.getpid()
         self._cancelled_number = 0
-        self._current: tuple[int, ExecutionContext] | None = None
+        self._current: tuple[int, _Context] | None = None
 
     def watch(self, descriptor: int) -> None:
         """Pass on who is to stop, from a channel; end with it."""
@@ -122,49 +195,40 @@ class _Worker:
         """Execute runs until the other process has no more."""
         while True:
             try:
-                message = self._connection.recv_bytes()
+                message = self._channel.receive()
             except (EOFError, ConnectionError):
                 return
-            self._connection.send_bytes(_encode(self._execute(_decode_begin(message))))
+            self._channel.send(self._execute(decode_begin(message)))
 
     def _execute(self, begin: Begin) -> Reply:
         """Execute a run, and return its last reply."""
+        context = _Context(self._channel, begin)
+        self._current = begin.number, context
+        if self._cancelled_number == begin.number:
+            context.cancel()
+        self._channel.open()
         try:
-            steps = self._begin(begin)
-            while True:
-                step = steps.advance()
-                end_forked_child(self._pid)
-                if step.ended:
-                    return Reached(step)
-                self._connection.send_bytes(_encode(Reached(step)))
-                self._go_on(_decode_go_on(self._connection.recv_bytes()))
+            reply = self._go_through(begin, context)
         except BaseException as error:  # noqa: BLE001 - SystemExit ends the run only
             end_forked_child(self._pid)
-            return _raised(error)
-        finally:
-            self._current = None
+            reply = _raised(error)
+        self._channel.close()
+        context.end()
+        self._current = None
+        return reply
 
-    def _begin(self, begin: Begin) -> Steps:
-        now = begin.now
-        context = ExecutionContext(
-            now.session_id,
-            begin.thread_id,
-            now.thread_name,
-            begin.run_id,
-            begin.attempt,
-        )
-        self._current = begin.number, context
-        self._go_on(now)
-        if begin.cancelled or self._cancelled_number == begin.number:
-            context.cancel()
+    def _go_through(self, begin: Begin, context: _Context) -> Reply:
         config = msgspec.msgpack.decode(begin.config)
-        return Steps(begin.reference.load(), context, config, begin.last)
-
-    def _go_on(self, now: GoOn) -> None:
-        if self._current is not None:
-            context = self._current[1]
-            context.session_id, context.thread_name = now.session_id, now.thread_name
-            context.state_raw = now.state
+        steps = Steps(begin.reference.load(), context, config, begin.last)
+        context.heartbeat()
+        while True:
+            step = steps.advance()
+            end_forked_child(self._pid)
+            if step.ended:
+                return Reached(step)
+            with self._channel.speaking():
+                self._channel.send(Reached(step))
+                context.follow(decode_go_on(self._channel.receive()))
 
 
 def _raised(error: BaseException) -> Raised:

@@ -57,14 +57,15 @@ class Reception:
             services.scheduler.offer(
                 services.root, Routed(message, session_id, thread_id)
             )
+        services.asked(message.future)
 
-    def cancel(self, run_id: str) -> Future[bool]:
+    def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop; the answer is whether it had not ended."""
         services = self._services
         cell = services.live_runs.get(run_id) or services.waiting_runs.get(run_id)
         if cell is None:
             return Future.completed(value=False)
-        future: Future[bool] = cell.ask(CancelRun(run_id), block=False)
+        future: Future[bool] = cell.ask(CancelRun(run_id, undo), block=False)
         return future
 
     def _set_deadline(self, message: Command | RunCommand, timeout_s: float) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from weft.actors.door import Door, at_the_door, check_limit
 from weft.actors.future import Future
+from weft.actors.logs import follow_answer
 from weft.actors.retention import Forget
 from weft.storage import InvalidArgument, ThreadNotFound
 from weft.storage.ids import check_id
@@ -50,6 +51,7 @@ class RetentionOperations(Door):
             raise InvalidArgument(f"max_age_days is a number, not {max_age_days!r}.")
         policy = replace(_NOTHING, associations_s=age_days * DAY_S)
         asked = self._house.retain(Forget(policy))
+        follow_answer(asked, "cleanup_inactive_associations")
         return asked.map(lambda forgotten: forgotten["associations"])
 
     @at_the_door
@@ -77,4 +79,5 @@ class RetentionOperations(Door):
                 raise ThreadNotFound(words, thread_id=thread_id)
         policy = replace(_NOTHING, history=History(keep=keep_latest))
         asked = self._house.retain(Forget(policy, thread_id))
+        follow_answer(asked, "delete_history", thread_id=thread_id)
         return asked.map(lambda forgotten: forgotten["states"])

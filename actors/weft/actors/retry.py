@@ -4,6 +4,7 @@ Guarantees: the rules are data and pure functions; what was decided by them is d
 before anything happens, so a crash between two attempts repeats none and skips none.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -76,8 +77,9 @@ class RunPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         retry: when a failed one is tried again; None for never.
-        heartbeat_s: an attempt that neither yields nor calls ``context.heartbeat()``
-            for this long, in seconds, has failed; None to wait.
+        heartbeat_s: an attempt whose code is executed and neither yields nor calls
+            ``context.heartbeat()`` for this long, in seconds, has failed; None to wait.
+            Waiting for a place, a process or a commit is not silence.
         resumable: take runs over whose process died; else they are interrupted.
         migrate: called with the version a run began under, and its last durable state,
             when the registered version is another one; what it returns is the run's
@@ -90,8 +92,9 @@ class RunPolicy(msgspec.Struct, frozen=True, kw_only=True):
     migrate: Migrate | None = None
 
     def __post_init__(self) -> None:
-        if self.heartbeat_s is not None and self.heartbeat_s <= 0:
-            raise InvalidArgument(f"heartbeat_s is above 0, not {self.heartbeat_s}.")
+        every_s = self.heartbeat_s
+        if every_s is not None and not 0 < every_s < math.inf:
+            raise InvalidArgument(f"heartbeat_s is above 0 and finite, not {every_s}.")
 
 
 NO_POLICY: Final = RunPolicy()

@@ -183,6 +183,7 @@ class Root(Resident):
                 cell, request = submission.sender
                 mail.append((cell, Settled(request, outcome), None, now_ns))
         self._services.scheduler.post_many(mail)
+        self._services.reply_time.observe(time.perf_counter_ns() - publication.at_ns)
         publication.pairs = []  # told: a repetition tells nobody twice
 
     def _tell(self, outcome: Outcome, mail: list[Mail], now_ns: int) -> None:

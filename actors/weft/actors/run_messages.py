@@ -3,19 +3,45 @@
 The rest of the actors' words is in :mod:`weft.actors.messages`.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from weft.actors.future import Future
 
-__all__ = ["MODES", "Due", "Emitted", "Migrated", "Mode", "Overdue", "Pulse", "Stepped"]
+__all__ = [
+    "MODES",
+    "Due",
+    "Emitted",
+    "Mark",
+    "Migrated",
+    "Mode",
+    "Overdue",
+    "Pulse",
+    "Stepped",
+]
 
-Mode = Literal["states", "updates", "custom", "messages", "debug"]
+Mode = Literal["states", "updates", "custom", "messages", "debug", "parts", "marks"]
 """What a stream shows of a run: its durable states; what changed in them; what its code
-emits; the pieces of messages it emits; what becomes of the run itself."""
+emits; the pieces of messages it emits; what becomes of the run itself; what an
+integration streams, in its own words; where the run stands in the one order, at first,
+and after each state (`Mark`)."""
 
-MODES: tuple[Mode, ...] = ("states", "updates", "custom", "messages", "debug")
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where a run stands: what is emitted from here on comes behind it.
+
+    Attributes:
+        seq: of the operation that began the attempt, or made its last state.
+        attempt: the run's.
+        begins: the attempt begins here, so that nothing was emitted before.
+    """
+
+    seq: int
+    attempt: int
+    begins: bool = False
 
 
 class Emitted(msgspec.Struct):

@@ -94,6 +94,7 @@ def start_of(
         instead_of=instead_of,
         not_before_us=command.not_before_us,
         timeout_us=timeout_us,
+        metadata=command.metadata,
     )
 
 
@@ -115,6 +116,7 @@ def unplaced_start_of(sources: Sources, command: RunCommand) -> StartRun:
         behind=command.run_id if command.joins else None,
         not_before_us=command.not_before_us,
         timeout_us=command.timeout_us,
+        metadata=command.metadata,
     )
 
 
@@ -182,6 +184,7 @@ def end_of(
     *,
     result: msgspec.Raw = NIL,
     is_state: bool = False,
+    undo: bool = False,
 ) -> FinishRun:
     """Return the end of a run.
 
@@ -192,6 +195,7 @@ def end_of(
         failure: why, if not with success.
         result: what it returned, encoded.
         is_state: the result is the thread's next state.
+        undo: take its states back.
     """
     return FinishRun(
         op_id=sources.new_id(),
@@ -204,13 +208,16 @@ def end_of(
         result=result,
         state_id=sources.new_id() if is_state else None,
         values=result if is_state else NIL,
+        undo=undo,
     )
 
 
-def failed_end_of(sources: Sources, run: Run, message: Failed) -> FinishRun:
+def failed_end_of(
+    sources: Sources, run: Run, message: Failed, *, undo: bool = False
+) -> FinishRun:
     """Return the end of a run that raised: interrupted if it was asked to stop."""
     cancelled = isinstance(message.error, RunInterrupted)
     status: RunStatus = "interrupted" if cancelled else "error"
     if isinstance(message.error, HeartbeatLost):
         status = "timeout"
-    return end_of(sources, run, status, message.failure)
+    return end_of(sources, run, status, message.failure, undo=undo)

@@ -183,7 +183,12 @@ class Running(Resident):
         if active is not None and not active.ending:
             value, is_state = message.encoded, message.is_state
             finish = end_of(
-                self._sources, active.run, "success", result=value, is_state=is_state
+                self._sources,
+                active.run,
+                "success",
+                result=value,
+                is_state=is_state,
+                undo=active.undo,
             )
             self._submitter.submit(finish, Finish(finish))
 
@@ -198,7 +203,7 @@ class Running(Resident):
         if retry is not None and wanted and not active.execution.context.cancelled:
             self._give_back(active, message.failure, retry)
             return
-        finish = failed_end_of(self._sources, active.run, message)
+        finish = failed_end_of(self._sources, active.run, message, undo=active.undo)
         self._submitter.submit(finish, Finish(finish, message.error))
 
     def _give_back(
@@ -223,7 +228,7 @@ class Running(Resident):
         run: Run = outcome.result
         if active.execution.context.cancelled:  # meanwhile
             failure = Failure("RunInterrupted", "It was asked to stop.")
-            self._end(run, active.commands, "interrupted", failure)
+            self._end(run, active.commands, "interrupted", failure, undo=active.undo)
         else:
             self._try_again(run, active.commands)
 
@@ -234,6 +239,8 @@ class Running(Resident):
         status: RunStatus,
         failure: Failure,
         error: BaseException | None = None,
+        *,
+        undo: bool = False,
     ) -> None:
         """End a run whose code is not executed."""
         raise NotImplementedError
@@ -249,7 +256,7 @@ class Running(Resident):
         self._active = None
         self._clocks.stop()
         ref: RunRef = outcome.result
-        if ref.status != operation.status:  # it was undone
+        if operation.undo or ref.status != operation.status:  # it was undone
             undone = Failure(**ROLLED_BACK)
             operation = msgspec.structs.replace(
                 operation, status=ref.status, error=undone, state_id=None
@@ -296,8 +303,9 @@ class Running(Resident):
         every_s = active.execution.workflow.policy.heartbeat_s
         if every_s is None:
             return
-        beats = active.execution.context.beats
-        if beats != message.beats:
+        context = active.execution.context
+        beats = context.beats
+        if beats != message.beats or not context.at_work:
             self._clocks.listen(self.actor_ref, active.run, every_s, beats)
             return
         lost = HeartbeatLost(f"There was no heartbeat for {every_s:g} s.")

@@ -14,10 +14,11 @@ from weft.storage import (
     Overloaded,
     Run,
     SessionThreadException,
+    ThreadBusy,
     ThreadNotFound,
 )
 from weft.storage.ids import check_id, check_name
-from weft.storage.operations import IfBusy, encode_mapping
+from weft.storage.operations import Expire, IfBusy, encode_mapping
 from weft.storage.records import EMPTY
 
 __all__ = ["Runs"]
@@ -142,6 +143,7 @@ class Runs(Door):
         mode: Mode | Sequence[Mode] = "states",
         background: bool = False,
         stream: Stream[Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         op_id: str | None = None,
         timeout_s: float | None = None,
     ) -> Future[Any]:
@@ -164,6 +166,7 @@ class Runs(Door):
             mode: what the stream shows.
             background: answer with the run as soon as it is durable.
             stream: gets what the run shows.
+            metadata: the caller's data about the run; its workflow is not told.
             op_id: see the module; a repeated run joins or is answered, never run again.
             timeout_s: see the module; the run itself goes on.
         """
@@ -189,6 +192,7 @@ class Runs(Door):
                 tagged=not isinstance(mode, str),
                 background=background,
                 is_lasting=not isinstance(future, RunFuture),
+                metadata=encode_mapping(metadata, "metadata"),
             )
         except SessionThreadException as error:
             return _refused(error, future, stream)
@@ -267,15 +271,61 @@ class Runs(Door):
         return stream
 
     @at_the_door
-    def cancel_run(self, run_id: str) -> Future[bool]:
+    def cancel_run(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop at its next yield, or when its code looks.
 
         One that has not begun does not begin.
 
+        Args:
+            run_id: the run.
+            undo: take its states back when it has stopped.
+
         Returns:
             whether it had not ended.
         """
-        return self._house.cancel(check_id(run_id, "run id"))
+        return self._house.cancel(check_id(run_id, "run id"), undo=undo)
+
+    @at_the_door
+    def delete_run(
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        op_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Future[bool]:
+        """Forget a run that has ended; its states stay.
+
+        Args:
+            thread_id: its thread.
+            run_id: the run.
+            op_id: see the module.
+            timeout_s: see the module.
+
+        Returns:
+            whether it was there.
+
+        Raises:
+            ThreadBusy: it has not ended; cancel it first.
+        """
+        with self._house.store.read() as snapshot:
+            run = snapshot.run(check_id(run_id, "run id"))
+        if run is not None and run.finished_at_us is None:
+            raise ThreadBusy(
+                f"Run {run_id!r} has not ended. Cancel it first.",
+                thread_id=thread_id,
+                details={"run_id": run_id},
+            )
+        operation = Expire(runs=((check_id(thread_id, "thread id"), run_id),))
+        forgotten = self._apply(
+            operation, op_id, timeout_s, thread_ids=(thread_id,), answer=_was_there
+        )
+        result: Future[bool] = forgotten
+        return result
+
+
+def _was_there(forgotten: Any) -> bool:
+    return bool(forgotten.runs)
 
 
 def _checked(value: str | None, what: str) -> str | None:

@@ -18,12 +18,17 @@ from typing import Any, Final, Self
 
 import pykka
 
+from weft.actors.checks import Checks
+from weft.actors.container import Container, replaced
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher
+from weft.actors.door import check_limit
+from weft.actors.events import Events, Feed
 from weft.actors.executor import WorkflowExecutor
 from weft.actors.executors import Executors
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
+from weft.actors.logs import follow
 from weft.actors.messages import (
     Command,
     Drain,
@@ -40,8 +45,7 @@ from weft.actors.reception import Reception, op_id_of
 from weft.actors.retention import Forget, Keeper
 from weft.actors.root import Root
 from weft.actors.services import Services
-from weft.actors.sources import REAL
-from weft.actors.statistics import RuntimeStatistics, actors_of
+from weft.actors.statistics import RuntimeStatistics, counted_by
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.storage import (
@@ -53,7 +57,7 @@ from weft.storage import (
     StoreClosed,
     Writer,
 )
-from weft.storage.check import CheckReport, CheckStatistics, check
+from weft.storage.check import CheckReport
 from weft.storage.ids import check_id
 from weft.storage.retention import Retention
 
@@ -63,20 +67,21 @@ SETTLE_TIMEOUT_S: Final = 5.0
 """A turn takes microseconds; a dispatcher that is silent for this long is stuck."""
 
 STEPS_TIMEOUT_S: Final = 0.25
-"""What steps get whose runs have ended or are given up: nobody waits for them, and one
-that hangs goes on, on a daemon OS thread."""
+"""For steps whose runs have ended: one that hangs goes on, on a daemon OS thread."""
 
 HELPERS_TIMEOUT_S: Final = 1.0
 """Timers and collector end in microseconds, unless a long collection is under way."""
 
 
-class Runtime:
+class Runtime(Container):
     """Sessions and threads on one store. Make one with :meth:`open`.
 
     Attributes:
         store: for reading; changes go through the handles and the coordinator.
         coordinator: every operation by name.
         sources: time and ids.
+        workflows: those that are registered.
+        checks: of the store, and what they found.
     """
 
     def __init__(
@@ -89,15 +94,17 @@ class Runtime:
         retention: Retention | None = None,
         switch_interval_s: float | None = None,
         collector: bool = False,
+        overrides: Mapping[Any, Any] | None = None,
     ) -> None:
+        super().__init__(overrides)
         self.store = store
-        self.sources = REAL
+        self.workflows = Workflows(workflows)
         self._pid = os.getpid()
-        self._closed = False
-        self._settling = False
+        self._closed = self._settling = False
         self._drained: Future[None] = Future()
         self._dispatcher = Dispatcher.shared()
         self._timers = Timers()
+        self._feed = Feed(store)
         self._writer = Writer(store, self._publish)
         self._executor = (
             executor if isinstance(executor, Executors) else Executors(executor)
@@ -107,14 +114,14 @@ class Runtime:
             store,
             self._writer.submit,
             self._executor,
-            Workflows(workflows),
+            self.workflows,
             self._timers,
+            self.sources,
         )
         self._root = Root(self._services, passivation).actor_ref
         self._keeper = Keeper(self._services, retention or Retention())
         self._reception = Reception(self._services)
-        self._checks = CheckStatistics()
-        self._last_report: CheckReport | None = None
+        self.checks = Checks(store)
         self.coordinator = Coordinator(self)
         self._settings = ProcessSettings(
             self._dispatcher, switch_interval_s, collector=collector
@@ -137,6 +144,7 @@ class Runtime:
         retention: Retention | None = None,
         switch_interval_s: float | None = None,
         collector: bool = False,
+        overrides: Mapping[Any, Any] | None = None,
     ) -> Self:
         """Open a runtime, on a data directory or on a store.
 
@@ -158,14 +166,16 @@ class Runtime:
             collector: take Python's garbage collector over while the runtime is open:
                 with a million resident sessions it would stop everything for 0.4 s
                 at a time; :mod:`weft.actors.collector` says at what price it does not.
+            overrides: parts to use instead, by type: see :mod:`weft.actors.container`.
 
         Raises:
             StoreLocked: another process has the directory open; it is named.
             StoreFormatError: a newer version wrote it.
             StoreCorrupt: it is not a store.
             InvalidArgument: both or neither of path and store were given, or a
-                workflow is not one.
+                workflow or a part is not one.
         """
+        parts, store, executor = replaced(overrides, store, executor)
         if (path is None) == (store is None):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
@@ -179,6 +189,7 @@ class Runtime:
             retention=retention,
             switch_interval_s=switch_interval_s,
             collector=collector,
+            overrides=parts,
         )
 
     # Handles
@@ -199,6 +210,15 @@ class Runtime:
         """
         return ThreadHandle(self, check_id(thread_id, "thread id"))
 
+    def events(self, after_seq: int = 0, *, timeout_s: float | None = None) -> Events:
+        """Return what changes, in the one order: see :class:`Events`.
+
+        Args:
+            after_seq: begin behind this operation; 0 for the whole log.
+            timeout_s: how long to wait for a change, in seconds; None for ever.
+        """
+        return Events(self._feed, check_limit(after_seq, "after_seq"), timeout_s)
+
     # Checking and counting
 
     def check(
@@ -212,12 +232,7 @@ class Runtime:
             session_id: look at one session only.
             progress: told (done, total) entries.
         """
-        with self.store.read() as snapshot:
-            report = check(snapshot, session_id=session_id, progress=progress)
-        if session_id is None:
-            self._checks.record(report)
-            self._last_report = report
-        return report
+        return self.checks.check(session_id, progress)
 
     def backup(self, to: str | os.PathLike[str]) -> Manifest:
         """Copy the store into a new directory: see :meth:`LmdbStore.backup`.
@@ -231,20 +246,13 @@ class Runtime:
 
     def statistics(self) -> RuntimeStatistics:
         """Return what the runtime did and holds; callable from any OS thread."""
-        services = self._services
         return RuntimeStatistics(
             dispatcher=self._dispatcher.statistics(),
             writer=self._writer.statistics(),
             store=self.store.statistics(),
-            check=self._checks.statistics(),
+            check=self.checks.statistics(),
             pool=self._executor.statistics(),
-            actors=actors_of(services),
-            runs=dict(services.finished_runs),
-            restarts=services.restarts.total(),
-            restarts_by_kind=dict(services.restarts),
-            started=dict(services.started),
-            stopped=dict(services.stopped),
-            quarantines=services.quarantines,
+            **counted_by(self._services),
             retention=self._keeper.statistics(),
             collector=self._settings.statistics(),
         )
@@ -252,7 +260,7 @@ class Runtime:
     @property
     def last_report(self) -> CheckReport | None:
         """What the last check of the whole store found."""
-        return self._last_report
+        return self.checks.last_report
 
     @property
     def read_only(self) -> bool:
@@ -285,6 +293,7 @@ class Runtime:
         future = message.future
         op_id = op_id_of(message)
         future.op_id = op_id
+        follow(message, session_id, thread_id)
         if self.closed:
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
             return future
@@ -297,9 +306,9 @@ class Runtime:
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
         return future
 
-    def cancel(self, run_id: str) -> Future[bool]:
+    def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop; the answer is whether it was in progress here."""
-        return self._reception.cancel(run_id)
+        return self._reception.cancel(run_id, undo=undo)
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
         """Forget what a policy does not keep; the answer is how much, by kind."""
@@ -316,6 +325,7 @@ class Runtime:
 
     def _publish(self, pairs: Any) -> None:
         self._dispatcher.post(self._root, Publication(pairs))
+        self._feed.wake()
 
     # Ending
 
@@ -340,6 +350,7 @@ class Runtime:
         self._interrupt()
         self._executor.close(STEPS_TIMEOUT_S)
         self._writer.close()
+        self._feed.close()
         self._settling = True
         self._settle()
         self._timers.stop(HELPERS_TIMEOUT_S)

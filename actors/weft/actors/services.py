@@ -12,11 +12,13 @@ from typing import Any
 from weft.actors.cell import Cell
 from weft.actors.dispatcher import Scheduler
 from weft.actors.executor import WorkflowExecutor
+from weft.actors.future import Future
 from weft.actors.owners import Owners
 from weft.actors.sources import REAL, Sources, Timing
 from weft.actors.workflow import Workflows
 from weft.storage import Store, Submission
 from weft.storage.rules import Event
+from weft.storage.statistics import Histogram
 
 __all__ = ["Services"]
 
@@ -38,6 +40,8 @@ class Services:
         owners: of threads that were looked for.
         live_runs: the thread of each run that is in progress here.
         waiting_runs: the thread of each run that waits for its turn here.
+        asks: one entry for each command that is not answered yet.
+        reply_time: from the flush of a group to the posting of its answers.
         stale_writes: how many late writes of runs were refused.
         finished_runs: how many ended here, by status.
         restarts: actors that were replaced after a failure, by kind.
@@ -50,7 +54,9 @@ class Services:
     """
 
     __slots__ = (
+        "_answered",
         "_seq",
+        "asks",
         "closing",
         "executor",
         "finished_runs",
@@ -59,6 +65,7 @@ class Services:
         "owners",
         "quarantined",
         "quarantines",
+        "reply_time",
         "restarts",
         "root",
         "scheduler",
@@ -100,6 +107,9 @@ class Services:
         self.live_runs: dict[str, Cell[Any]] = {}
         self.waiting_runs: dict[str, Cell[Any]] = {}
         self.finished_runs: dict[str, int] = {}
+        self.asks: list[None] = []
+        self._answered: Callable[[Future[Any]], object] = lambda _: self.asks.pop()
+        self.reply_time = Histogram()
         self.stale_writes = 0
         self.restarts: Counter[str] = Counter()
         self.started: Counter[str] = Counter()
@@ -108,6 +118,14 @@ class Services:
         self.closing = False
         self._seq = 0
         self.on_quiet: Callable[[], None] | None = None
+
+    def asked(self, future: Future[Any]) -> None:
+        """Count a command as in flight until it is answered; from any OS thread.
+
+        Appending and popping are atomic, adding to a number is not.
+        """
+        self.asks.append(None)
+        future.add_done_callback(self._answered)
 
     def brings_a_live_thread(self, events: Iterable[Event]) -> bool:
         """Return whether a thread with an actor comes to a session.

@@ -6,11 +6,15 @@ import msgspec
 
 from weft.actors.collector import CollectorStatistics
 from weft.actors.dispatcher import DispatcherStatistics
+from weft.actors.executors import Executors
+from weft.actors.loop_executor import LoopStatistics
+from weft.actors.process_executor import ProcessStatistics
 from weft.actors.retention import RetentionStatistics
 from weft.actors.services import Services
 from weft.storage import StoreStatistics, WriterStatistics
+from weft.storage.statistics import Histogram, HistogramSnapshot
 
-__all__ = ["RuntimeStatistics", "actors_of"]
+__all__ = ["RuntimeStatistics", "actors_of", "counted_by"]
 
 
 class RuntimeStatistics(msgspec.Struct, frozen=True):
@@ -21,7 +25,12 @@ class RuntimeStatistics(msgspec.Struct, frozen=True):
         writer: operations, commits.
         store: records and bytes.
         check: what the consistency checks found.
-        pool: the executor's own statistics.
+        pool: of the OS threads for plain workflows, their executor's own statistics.
+        loops: of the event loops for asynchronous ones.
+        processes: of the worker processes.
+        runs_held: runs that have their turn, and wait for a place within the limits.
+        runs_pending: runs that wait for their turn, their time, or another attempt.
+        stale_writes: late writes of runs that were refused.
         actors: resident ones, by ``(kind, state)``; a state is idle, running or
             quarantined.
         runs: how many ended here, by status.
@@ -30,6 +39,8 @@ class RuntimeStatistics(msgspec.Struct, frozen=True):
         started: actors that became resident, by kind.
         stopped: those that did not stay, by ``(kind, reason)``; a reason is
             passivated, failed, rebuilt or removed.
+        asks: commands that are not answered yet.
+        reply_ns: from the flush of a group to the posting of its answers.
         quarantines: sessions that were put into quarantine so far.
         retention: what was forgotten.
         collector: what Python's garbage collector cost; of the process.
@@ -47,6 +58,13 @@ class RuntimeStatistics(msgspec.Struct, frozen=True):
     started: dict[str, int] = {}
     stopped: dict[tuple[str, str], int] = {}
     quarantines: int = 0
+    loops: LoopStatistics = LoopStatistics()
+    processes: ProcessStatistics = ProcessStatistics()
+    runs_held: int = 0
+    runs_pending: int = 0
+    stale_writes: int = 0
+    asks: int = 0
+    reply_ns: HistogramSnapshot = Histogram().snapshot()
     retention: RetentionStatistics = RetentionStatistics({}, 0, 0)
     collector: CollectorStatistics = CollectorStatistics()
 
@@ -59,4 +77,32 @@ def actors_of(services: Services) -> dict[tuple[str, str], int]:
         ("session", "quarantined"): quarantined,
         ("thread", "running"): running,
         ("thread", "idle"): max(0, len(services.threads) - running),
+    }
+
+
+def counted_by(services: Services) -> dict[str, Any]:
+    """Return what a runtime's actors counted, by the fields of the whole."""
+    return {
+        "actors": actors_of(services),
+        "runs": dict(services.finished_runs),
+        "restarts": services.restarts.total(),
+        "restarts_by_kind": dict(services.restarts),
+        "started": dict(services.started),
+        "stopped": dict(services.stopped),
+        "quarantines": services.quarantines,
+        "runs_pending": len(services.waiting_runs),
+        "stale_writes": services.stale_writes,
+        "asks": len(services.asks),
+        "reply_ns": services.reply_time.snapshot(),
+        **_executed_by(services.executor),
+    }
+
+
+def _executed_by(executor: Any) -> dict[str, Any]:
+    if not isinstance(executor, Executors):
+        return {}
+    return {
+        "loops": executor.loops(),
+        "processes": executor.processes(),
+        "runs_held": sum(executor.waiting().values()),
     }

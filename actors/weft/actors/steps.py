@@ -93,6 +93,13 @@ class Steps:
             InvalidArgument: what it came to cannot be stored.
             BaseException: what the code raised.
         """
+        self._context.code_begins()
+        try:
+            return self._advance()
+        finally:
+            self._context.code_rests()
+
+    def _advance(self) -> Step:
         generator = self._generator
         if generator is None:
             value = self._function(self._context, self._config)

@@ -14,19 +14,22 @@ Guarantees:
     * two repairs never run at once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import replace
+
 from weft.actors.door import Door, House, at_the_door, find_session
 from weft.actors.future import Future
+from weft.actors.logs import follow_answer
 from weft.storage import (
     InvalidArgument,
     SessionThreadException,
     SessionThreadInconsistencyError,
     StoreClosed,
 )
-from weft.storage.check import CheckReport, Inconsistency, check
+from weft.storage.check import KINDS, CheckReport, Inconsistency, check
 from weft.storage.ids import check_id
 from weft.storage.repair import Mend, RepairReport, rehearse, repair
 
@@ -58,11 +61,13 @@ class Synchroniser(Door):
             SessionNotFound: there is no such session.
         """
         check_id(session_id, "session id")
-        report = self._house.check(session_id)
-        if report.clean:
-            found = self._read(lambda snapshot: find_session(snapshot, session_id))
-            return found.map(lambda _: [])
-        return Future.completed(report.inconsistencies)
+        answer: Future[list[Inconsistency]] = Future()
+        follow_answer(answer, "validate_session_consistency", session_id)
+        try:
+            answer.set(self._validate(session_id))
+        except SessionThreadException as error:
+            answer.fail(error)
+        return answer
 
     @at_the_door
     def sync_session_data(self, session_id: str) -> Future[RepairReport]:
@@ -77,7 +82,9 @@ class Synchroniser(Door):
                 findings, and the rest is repaired.
         """
         check_id(session_id, "session id")
-        return self._later(lambda: _complete(self._repair(session_id)))
+        return self._later(
+            "sync_session_data", lambda: _complete(self._repair(session_id)), session_id
+        )
 
     @at_the_door
     def batch_sync_sessions(
@@ -94,7 +101,10 @@ class Synchroniser(Door):
         if isinstance(session_ids, str):
             raise InvalidArgument("session_ids are several ids, not one string.")
         ids = [check_id(session_id, "session id") for session_id in session_ids]
-        return self._later(lambda: [self._attempt(session_id) for session_id in ids])
+        return self._later(
+            "batch_sync_sessions",
+            lambda: [self._attempt(session_id) for session_id in ids],
+        )
 
     @at_the_door
     def repair_session_inconsistencies(
@@ -110,16 +120,38 @@ class Synchroniser(Door):
             SessionNotFound: there is no such session, and nothing names it.
         """
         check_id(session_id, "session id")
-        return self._later(lambda: self._repair(session_id, dry_run=dry_run))
+        return self._later(
+            "repair_session_inconsistencies",
+            lambda: self._repair(session_id, dry_run=dry_run),
+            session_id,
+        )
 
     @at_the_door
-    def repair_all(self, *, dry_run: bool = False) -> Future[RepairReport]:
+    def repair_all(
+        self, *, dry_run: bool = False, kinds: Collection[str] = KINDS
+    ) -> Future[RepairReport]:
         """Check the whole store and repair what can be repaired.
 
         Args:
             dry_run: only tell what would be done.
+            kinds: leave findings of other kinds alone, and out of the report.
         """
-        return self._later(lambda: self._mend(self._house.check, None, dry_run=dry_run))
+
+        def look() -> CheckReport:
+            report = self._house.check()
+            found = [one for one in report.inconsistencies if one.kind in kinds]
+            return replace(report, inconsistencies=found)
+
+        return self._later(
+            "repair_all", lambda: self._mend(look, None, dry_run=dry_run)
+        )
+
+    def _validate(self, session_id: str) -> list[Inconsistency]:
+        report = self._house.check(session_id)
+        if report.clean:
+            with self._house.store.read() as snapshot:
+                find_session(snapshot, session_id)
+        return report.inconsistencies
 
     def _attempt(self, session_id: str) -> RepairReport | SessionThreadException:
         try:
@@ -163,11 +195,14 @@ class Synchroniser(Door):
             thread_ids=() if thread_id is None else (thread_id,),
         )
 
-    def _later(self, function: Callable[[], T]) -> Future[T]:
-        """Have a function called on the synchroniser's OS thread."""
+    def _later(
+        self, action: str, function: Callable[[], T], session_id: str | None = None
+    ) -> Future[T]:
+        """Have a function called on the synchroniser's OS thread, and log it."""
         if self._house.closed:
             raise StoreClosed("The runtime is closed.")
         future: Future[T] = Future()
+        follow_answer(future, action, session_id)
 
         def run() -> None:
             try:

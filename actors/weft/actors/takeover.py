@@ -81,6 +81,7 @@ class Migration:
         """Ask the workflow's rule; called on an OS thread of the executor."""
         run = self.run
         message: Migrated | Failed
+        self._context.code_begins()
         try:
             message = Migrated(
                 run.run_id, run.attempt, self._migrated(), self._workflow.version
@@ -93,6 +94,7 @@ class Migration:
                 cause=error,
             )
             message = Failed(run.run_id, run.attempt, refused, failure_of(refused))
+        self._context.code_rests()
         self._cell.scheduler.post(self._cell, message)
 
     def _migrated(self) -> msgspec.Raw:

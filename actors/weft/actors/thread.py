@@ -101,7 +101,9 @@ class ThreadActor(Turns):
             elif isinstance(request, Stepped):
                 request.future.try_fail(outcome.error or self._removed)
             return
-        if not self._submitter.retries(message):
+        if self._retired and isinstance(request, RunCommand):  # another's submission
+            self._hand_on(message)
+        elif not self._submitter.retries(message):
             self._answered(request, outcome)
 
     def _answered(self, request: Any, outcome: Outcome) -> None:
@@ -160,9 +162,10 @@ class ThreadActor(Turns):
         run_id, active = message.run_id, self._active
         between = self._line.between
         if active is not None and active.run.run_id == run_id:
+            active.undo = active.undo or message.undo
             active.execution.context.cancel()
         elif between is not None and between.run_id == run_id:
-            self._stop_between("It was asked to stop.")
+            self._stop_between("It was asked to stop.", undo=message.undo)
         else:
             return self._cancel_waiting(run_id)
         return True

@@ -39,6 +39,7 @@ class DispatcherStatistics(msgspec.Struct, frozen=True):
         refused: messages for which there was no room, so that they were not posted.
         long_turns: turns that the watchdog reported, by actor kind.
         crashes: how often the dispatcher's loop broke and went on.
+        lag_ns: since when the oldest message waits; 0 if none does.
     """
 
     turns: int
@@ -50,6 +51,7 @@ class DispatcherStatistics(msgspec.Struct, frozen=True):
     refused: int = 0
     long_turns: dict[str, int] = {}
     crashes: int = 0
+    lag_ns: int = 0
 
 
 class TurnCounter:

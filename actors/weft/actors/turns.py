@@ -39,6 +39,7 @@ from weft.storage import (
     StartRun,
     StoreClosed,
     Thread,
+    ThreadBusy,
 )
 from weft.storage.operations import DEFAULT_WORKFLOW, Failure
 from weft.storage.records import RunStatus
@@ -122,10 +123,15 @@ class Turns(Running):
         services.run_began(command.run_id, self.actor_ref)
         self._submitter.submit(start, command)
 
-    def _not_begun(self, command: RunCommand) -> None:
-        if self._starting is command:
+    def _unask(self, command: RunCommand) -> bool:
+        """Expect no answer to a start any more; return whether one was expected."""
+        expected = self._starting is command
+        if expected:
             self._starting = None
-        self._asked.pop(command.run_id, None)
+        return self._asked.pop(command.run_id, None) is not None or expected
+
+    def _not_begun(self, command: RunCommand) -> None:
+        self._unask(command)
         self._services.run_ended(command.run_id, None)
 
     def _started(self, command: RunCommand, outcome: Outcome) -> None:
@@ -140,20 +146,21 @@ class Turns(Running):
             self._rejoin(command, run.run_id)
             self._next()
             return
+        if not self._unask(command) and not self._stands(run):
+            self._rejoin(command, run.run_id)
+            self._next()
+            return
         if isinstance(outcome.operation, StartRun):
             self._make_room(outcome.operation)
         commands = [command]
         if command.background:
             command.future.try_set(run)
-            commands = []
+            commands = [] if command.stream is None else [command]
         if run.is_queued:
             self._not_begun(command)
             self._wait(run, commands)
             self._next()
             return
-        self._asked.pop(command.run_id, None)
-        if self._starting is command:
-            self._starting = None
         self._execute(run, commands)
 
     def _make_room(self, start: StartRun) -> None:
@@ -172,11 +179,11 @@ class Turns(Running):
         elif self._line.between is not None:
             self._stop_between("A later run took its place.")
 
-    def _stop_between(self, words: str) -> None:
+    def _stop_between(self, words: str, *, undo: bool = False) -> None:
         waiting, self._line.between = self._line.between, None
         if waiting is not None and waiting.run is not None:
             failure = Failure("RunInterrupted", words)
-            self._end(waiting.run, waiting.commands, "interrupted", failure)
+            self._end(waiting.run, waiting.commands, "interrupted", failure, undo=undo)
 
     def _wait(self, run: Run, commands: list[RunCommand]) -> None:
         self._line.add(Waiting(run, commands))
@@ -256,9 +263,22 @@ class Turns(Running):
         if outcome.error is None:
             self._execute(outcome.result, begin.waiting.commands)
             return
-        self._services.run_ended(begin.waiting.run_id, None)
-        begin.waiting.fail(outcome.error)
+        run_id, run = begin.waiting.run_id, begin.waiting.run
+        self._services.run_ended(run_id, None)
+        if isinstance(outcome.error, ThreadBusy) and run is not None:
+            self._line.put_back(begin.waiting)  # it came too early
+            self._services.waiting_runs[run_id] = self.actor_ref
+            self._take_over(outcome.error.details.get("run_id"))
+        else:
+            begin.waiting.fail(outcome.error)
         self._next()
+
+    def _take_over(self, run_id: str | None) -> None:
+        """Go on with a run that is in progress, unless it is on its way here."""
+        with self._services.store.read() as snapshot:
+            run = None if run_id is None else snapshot.run(run_id)
+        if run is not None and run.finished_at_us is None:
+            self._resume(Resume(run, self._thread))
 
     def _end(
         self,
@@ -267,9 +287,11 @@ class Turns(Running):
         status: RunStatus,
         failure: Failure,
         error: BaseException | None = None,
+        *,
+        undo: bool = False,
     ) -> None:
         """End a run whose code is not executed."""
-        finish = end_of(self._sources, run, status, failure)
+        finish = end_of(self._sources, run, status, failure, undo=undo)
         ending = End(Waiting(run, commands), Finish(finish, error))
         if not run.is_queued:
             self._starting = ending
@@ -304,20 +326,36 @@ class Turns(Running):
             return
         elif run.status == "pending" and not run.superseding:
             self._try_again(run, [])
+        elif self._starting is not None:  # it will be told that this one is before it
+            self._line.between = Waiting(run, [])
+            self._services.waiting_runs[run.run_id] = self.actor_ref
         else:
             self._go_on(Waiting(run, []), run)
 
     def _knows(self, run_id: str) -> bool:
         """Whether a run is on its way here already."""
-        known = {one.run_id for one in self._line} | self._asked.keys()
-        if self._active is not None:
-            known.add(self._active.run.run_id)
-        match self._starting:
-            case RunCommand():
-                known.add(self._starting.run_id)
-            case Begin() | End():
-                known.add(self._starting.waiting.run_id)
-        return run_id in known
+        starting = self._starting
+        asked = isinstance(starting, RunCommand) and starting.run_id == run_id
+        return asked or run_id in self._asked or self._has(run_id)
+
+    def _stands(self, run: Run) -> bool:
+        """Whether a run is where its start left it, and not in hand here.
+
+        Where another submitted the start, the answer may come after a take-over.
+        """
+        with self._services.store.read() as snapshot:
+            stored = snapshot.run(run.run_id)
+        known = None if stored is None else (stored.status, stored.attempt)
+        return known == (run.status, run.attempt) and not self._has(run.run_id)
+
+    def _has(self, run_id: str) -> bool:
+        """Whether a run that the store knows is in hand here."""
+        active, starting = self._active, self._starting
+        if active is not None and active.run.run_id == run_id:
+            return True
+        if isinstance(starting, Begin | End) and starting.waiting.run_id == run_id:
+            return True
+        return self._line.find(run_id) is not None
 
     @handles(Overdue)
     def _overdue(self, message: Overdue) -> None:

@@ -21,7 +21,15 @@ from typing import Any, Final
 import msgspec
 
 from weft.actors.errors import WorkerDied
-from weft.actors.process_worker import NUMBER, Begin, GoOn, Reply, decode_reply
+from weft.actors.process_messages import (
+    NUMBER,
+    Answer,
+    Begin,
+    GoOn,
+    Spoken,
+    decode_spoken,
+    encode_message,
+)
 
 __all__ = ["WorkerProcess"]
 
@@ -34,8 +42,6 @@ _BOOT: Final = (
 
 REAP_TIMEOUT_S: Final = 5.0
 """A killed process is gone in milliseconds, unless the kernel is busy for it."""
-
-_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class _Descriptor:
@@ -95,14 +101,22 @@ class WorkerProcess:
         """
         self._send(message)
 
-    def _send(self, message: Begin | GoOn) -> None:
+    def answer(self, message: Answer) -> None:
+        """Answer what it asked.
+
+        Raises:
+            WorkerDied: it has ended.
+        """
+        self._send(message)
+
+    def _send(self, message: Begin | GoOn | Answer) -> None:
         try:
-            self._connection.send_bytes(_encode(message))
+            self._connection.send_bytes(encode_message(message))
         except ConnectionError as error:
             raise self._died() from error
 
-    def receive(self) -> Reply:
-        """Wait for what the step came to.
+    def receive(self) -> Spoken:
+        """Wait for what it says: what the step came to, or something on the way.
 
         Raises:
             WorkerDied: it ended before.
@@ -110,8 +124,8 @@ class WorkerProcess:
         wait([self._connection, self._end.fileno()])
         try:
             if self._connection.poll(0):  # also where it ended after the answer
-                reply: Reply = decode_reply(self._connection.recv_bytes())
-                return reply
+                spoken: Spoken = decode_spoken(self._connection.recv_bytes())
+                return spoken
         except (EOFError, ConnectionError) as error:
             raise self._died() from error
         raise self._died()

@@ -10,6 +10,7 @@ Not here: how a run is executed (:mod:`weft.actors.executor`) and what a run see
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Final, Literal, get_args, overload
@@ -18,6 +19,7 @@ import msgspec
 
 from weft.actors.reference import Reference
 from weft.actors.retry import NO_POLICY, RunPolicy
+from weft.actors.state_keeper import StateKeeper
 from weft.storage import InvalidArgument, WorkflowNotRegistered
 from weft.storage.ids import check_name
 
@@ -42,6 +44,9 @@ class Workflow(msgspec.Struct, frozen=True):
             as there are places. A run that waits for another one does not count.
         timeout_s: how long a run may take, in seconds; None for as long as it takes.
         policy: how its runs are kept going.
+        takes_order: the config of its runs is an order (``input``, ``resume``,
+            ``checkpoint_id`` ...) rather than the input alone: it is a graph.
+        keeper: of its threads' states, where these are more than values.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Workflow(msgspec.Struct, frozen=True):
     concurrency_max: int | None = None
     timeout_s: float | None = None
     policy: RunPolicy = NO_POLICY
+    takes_order: bool = False
+    keeper: StateKeeper | None = None
 
     def __call__(self, context: Any, config: Any) -> Any:
         """Call the function itself, as if it were not decorated."""
@@ -78,7 +85,7 @@ class _Options(msgspec.Struct, frozen=True):
             raise InvalidArgument(f"concurrency_max is 1 or more, not {limit!r}.")
         timeout_s: object = self.timeout_s
         if timeout_s is not None and not (
-            isinstance(timeout_s, int | float) and timeout_s > 0
+            isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf
         ):
             raise InvalidArgument(f"timeout_s is above 0, not {timeout_s!r}.")
 

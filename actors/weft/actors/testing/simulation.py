@@ -153,9 +153,9 @@ class Simulation:
             future.try_fail(error)
         return future
 
-    def cancel(self, run_id: str) -> Future[bool]:
+    def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop."""
-        return self.process.reception.cancel(run_id)
+        return self.process.reception.cancel(run_id, undo=undo)
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:  # noqa: ARG002
         """Forget nothing: a simulation has no time to."""
