@@ -36,6 +36,8 @@ from weft.actors.context import ExecutionContext, Stored
 from weft.actors.workflow import Workflow
 from weft.integrations.langgraph_plain import plain
 from weft.integrations.langgraph_run_saver import RunSaver
+from weft.integrations.langgraph_states import GraphStates
+from weft.integrations.langgraph_telling import Telling
 from weft.integrations.langgraph_translation import run_config
 from weft.storage import (
     Checkpoint,
@@ -45,8 +47,9 @@ from weft.storage import (
 )
 from weft.storage.ids import check_name
 from weft.storage.operations import encode_value
+from weft.storage.retention import HISTORY_KEY
 
-__all__ = ["Order", "adapt", "graph_workflow"]
+__all__ = ["GraphWaits", "Order", "adapt", "graph_workflow"]
 
 _Steps = Generator[Any, None, Any]
 
@@ -63,6 +66,9 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         stream_mode: what becomes a state, one of LangGraph's modes or several; with
             any given, a state is ``{"mode", "data"}``, and ``"namespace"`` if asked.
         subgraphs: stream what graphs within the graph do as well.
+        tell: what is told to whoever reads along and not kept, by the names of
+            :mod:`weft.integrations.langgraph_telling`.
+        tell_subgraphs: tell it of graphs within the graph as well.
         durability: LangGraph's ``sync``, ``async`` or ``exit``.
         interrupt_before: nodes to stop before; ``"*"`` for all.
         interrupt_after: nodes to stop after.
@@ -80,6 +86,8 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint_id: str | None = None
     stream_mode: str | list[str] | None = None
     subgraphs: bool = False
+    tell: list[str] = []
+    tell_subgraphs: bool = False
     durability: str = "sync"
     interrupt_before: str | list[str] | None = None
     interrupt_after: str | list[str] | None = None
@@ -96,6 +104,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             InvalidArgument: it is one, with a field that is none or of another type.
         """
+        config = {key: value for key, value in config.items() if key != HISTORY_KEY}
         if not config.keys() & _FIELDS:
             return cls(input=dict(config) or None)
         try:
@@ -157,12 +166,22 @@ def graph_workflow(
         bound = graph.copy({"checkpointer": saver})
         return _Run(bound, saver, context, order, in_loop).steps()
 
-    return Workflow(check_name(name or graph.name, "workflow name"), version, run)
+    return Workflow(
+        check_name(name or graph.name, "workflow name"),
+        version,
+        run,
+        takes_order=True,
+        keeper=GraphStates(graph, serde),
+    )
 
 
 def adapt(given: object) -> Workflow | None:
     """Return the workflow of a compiled graph, None for anything else."""
     return graph_workflow(given) if isinstance(given, Pregel) else None
+
+
+class GraphWaits(RunInterrupted):
+    """The graph stands before a node: somebody is to answer, or to have it go on."""
 
 
 class _Run:
@@ -186,17 +205,19 @@ class _Run:
         """Yield what the graph streams; return its values at the end.
 
         Raises:
-            RunInterrupted: it waits for somebody, or stops where it was asked to.
+            GraphWaits: it waits for somebody, or stops where it was asked to.
         """
-        config = self._config()
+        config, order = self._config(), self._order
         last: Any = None
-        for namespace, mode, data in self._stream(config):
+        told = Telling(self._context, order.tell, subgraphs=order.tell_subgraphs)
+        for namespace, mode, data in self._stream(config, told.modes):
+            told.tell(namespace, mode, data)
             if mode == "values" and not namespace:
                 last = plain(data)
             if self._is_wanted(mode, namespace):
                 yield self._state(namespace, mode, data)
         if self._latest_is_open(config):
-            raise RunInterrupted(
+            raise GraphWaits(
                 "The graph waits; its last state says for what.",
                 thread_id=self._context.thread_id,
                 details={"interrupts": (last or {}).get("__interrupt__", [])},
@@ -226,10 +247,12 @@ class _Run:
         latest = self._latest() if self._context.attempt > 1 else None
         return latest is not None and latest.run_id == self._context.run_id
 
-    def _stream(self, config: RunnableConfig) -> Iterator[tuple[Any, str, Any]]:
+    def _stream(
+        self, config: RunnableConfig, told: list[str]
+    ) -> Iterator[tuple[Any, str, Any]]:
         order = self._order
         arguments: dict[str, Any] = {
-            "stream_mode": [*dict.fromkeys([*order.modes, "values"])],
+            "stream_mode": [*dict.fromkeys([*order.modes, *told, "values"])],
             "subgraphs": True,
             "durability": order.durability,
             "interrupt_before": order.interrupt_before,
