@@ -3,7 +3,9 @@
 from weft.actors import RuntimeStatistics
 from weft.actors.collector import CollectorStatistics
 from weft.actors.dispatcher import DispatcherStatistics
+from weft.actors.loop_executor import LoopStatistics
 from weft.actors.pool import PoolStatistics
+from weft.actors.process_executor import ProcessStatistics
 from weft.actors.retention import RetentionStatistics
 from weft.storage import StoreStatistics, WriterStatistics
 from weft.storage.check import KINDS, CheckStatisticsSnapshot
@@ -30,14 +32,25 @@ DISPATCHER = DispatcherStatistics(
     refused=106,
     long_turns={"user": 107},
     crashes=108,
+    lag_ns=109_000_000_000,
 )
 WRITER = WriterStatistics(
-    operations={("CreateThreads", "applied"): 201, ("StartRun", "refused"): 202},
+    operations={
+        ("CreateThreads", "applied"): 201,
+        ("StartRun", "refused"): 202,
+        ("Repair", "applied"): 207,
+        ("Repair", "refused"): 208,
+        ("Repair", "failed"): 209,
+    },
     duration_ns={"StartRun": histogram(1_000_000, 3_000_000)},
     commit_ns=histogram(200_000, 400_000, 900_000),
     group_operations=histogram(1, 2, 40, 8_192),
     queued=203,
     read_only=True,
+    queue_wait_ns=histogram(13_000),
+    refusals={"NameTaken": 204},
+    in_flight=205,
+    lag_ns=206_000_000_000,
 )
 STORE = StoreStatistics(
     seq=301,
@@ -56,7 +69,11 @@ STORE = StoreStatistics(
         file_bytes=313,
         readers=314,
         entries={"S": 315, "X": 316},
+        free_bytes=317,
+        disk_free_bytes=318,
     ),
+    decide_ns=histogram(17_000),
+    flush_ns=histogram(19_000),
 )
 CLEAN: dict[str, int] = dict.fromkeys(KINDS, 0)
 CHECK = CheckStatisticsSnapshot(
@@ -71,7 +88,16 @@ STATISTICS = RuntimeStatistics(
     writer=WRITER,
     store=STORE,
     check=CHECK,
-    pool=PoolStatistics(threads=501, idle=502, queued=503, done=504, waiting=519),
+    pool=PoolStatistics(
+        threads=501, idle=502, queued=503, done=504, waiting=519, abandoned=520
+    ),
+    loops=LoopStatistics(loops=521, blocked=20, running=523, done=524),
+    processes=ProcessStatistics(
+        processes=525, idle=26, running=527, queued=528, died=529
+    ),
+    runs_held=530,
+    runs_pending=531,
+    stale_writes=532,
     actors={("session", "idle"): 505, ("thread", "running"): 506},
     runs={"success": 507, "error": 508},
     restarts=509,
@@ -79,6 +105,8 @@ STATISTICS = RuntimeStatistics(
     started={"session": 512, "thread": 513},
     stopped={("session", "passivated"): 514, ("thread", "removed"): 515},
     quarantines=516,
+    asks=520,
+    reply_ns=histogram(23_000),
     collector=CollectorStatistics(
         pauses={"0": histogram(20_000), "2": histogram(30_000_000)},
         pause_max_ns=517_000_000,

@@ -42,7 +42,7 @@ def test_histograms_and_only_they_have_buckets(metric: Metric) -> None:
     assert (metric.kind == "histogram") == (metric.buckets is not None)
     if metric.buckets is not None:
         assert sorted(set(metric.buckets.powers)) == list(metric.buckets.powers)
-        assert 14 <= len(metric.buckets.powers) <= 20
+        assert 8 <= len(metric.buckets.powers) <= 20
 
 
 @every_metric

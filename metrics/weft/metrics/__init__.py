@@ -1,20 +1,29 @@
 """What storage and actors have counted, for Prometheus.
 
 :func:`register` puts one collector into a registry of its own, :func:`render` turns
-the registry into the text a scraper asked for, :data:`CATALOGUE` says what there is.
+the registry into the text a scraper asked for, :data:`CATALOGUE` says what there is,
+:func:`export` writes rules, dashboard and scrape configuration.
 """
 
-from weft.metrics.catalogue import CATALOGUE, Buckets, Label, Metric
+from weft.metrics.catalogue import CATALOGUE
 from weft.metrics.collector import RuntimeCollector, Source
-from weft.metrics.registry import register, render
+from weft.metrics.export import export
+from weft.metrics.http import HTTP_CATALOGUE, HttpSource, HttpStatistics
+from weft.metrics.metric import Buckets, Label, Metric
+from weft.metrics.registry import register, render, start_http_server
 
 __all__ = [
     "CATALOGUE",
+    "HTTP_CATALOGUE",
     "Buckets",
+    "HttpSource",
+    "HttpStatistics",
     "Label",
     "Metric",
     "RuntimeCollector",
     "Source",
+    "export",
     "register",
     "render",
+    "start_http_server",
 ]

@@ -1,137 +1,46 @@
-"""Every metric there is, as data.
+"""Every metric of a runtime, as data.
 
 The collector emits it, the documentation lists it, the tests walk it.
 
 Guarantees:
     * Names begin with ``weft_`` and end in their base unit, counters in ``_total``.
-    * A label's values are a set fixed here. What is not in it is counted under
-      ``other``, so the number of series never grows with sessions, threads or users.
-    * No label holds an id or a name that a caller chose.
-
-Histograms. The rooms count in powers of two (:mod:`weft.storage.statistics`): bucket
-i holds the integers below ``2**i``, so the exact upper bound is ``2**i - 1``, in
-nanoseconds or operations. Exposed are the powers at which something can be decided,
-19 of 42 for durations; what lies between and outside them is merged into the next
-one, so every cumulative count stays exact.
+    * The number of series never grows with sessions, threads or users: labels have
+      closed sets of values (:mod:`weft.metrics.labels`).
 """
 
-from collections.abc import Iterator
-from itertools import product
-from typing import Final, Literal, get_args
+from typing import Final
 
-import msgspec
-from msgspec.structs import fields
-
-from weft.actors.dead_letters import Reason
-from weft.storage.check import KINDS
-from weft.storage.keys import TREES
-from weft.storage.operations import Operation
-from weft.storage.records import RunStatus
-from weft.storage.rules_retention import Forgotten
+from weft.metrics.labels import (
+    ACTOR,
+    ACTOR_STATE,
+    CHECKS,
+    COMMITS,
+    DEAD_LETTER,
+    FINDING,
+    GENERATION,
+    GROUPS,
+    LOOP_STATE,
+    OPERATION,
+    OPERATIONS,
+    OUTCOME,
+    PAUSES,
+    RECORD,
+    REFUSAL,
+    REPAIR,
+    RESIDENT,
+    RUN_STATUS,
+    SESSION_STATUS,
+    STOP_REASON,
+    THREAD_STATUS,
+    TREE,
+    TURNS,
+    WORKER_STATE,
+)
+from weft.metrics.metric import OTHER, Buckets, Label, Metric
 
 __all__ = ["CATALOGUE", "OTHER", "Buckets", "Label", "Metric"]
 
-Kind = Literal["counter", "gauge", "histogram"]
-
-OTHER: Final = "other"
-"""The label value of what is in no set, such as a kind that a user's actor has."""
-
-NS_PER_S: Final = 1_000_000_000
-
-
-class Label(msgspec.Struct, frozen=True):
-    """A dimension of a metric.
-
-    Attributes:
-        name: as exposed.
-        values: the closed set; each of them is exposed from the start, with 0. Empty
-            for the constants of the build.
-    """
-
-    name: str
-    values: tuple[str, ...] = ()
-
-
-class Buckets(msgspec.Struct, frozen=True):
-    """The bounds of a histogram.
-
-    Attributes:
-        powers: the powers of two that are exposed, ascending.
-        per_unit: how many of what was counted make one exposed unit.
-    """
-
-    powers: tuple[int, ...]
-    per_unit: int = 1
-
-    @property
-    def bounds(self) -> tuple[float, ...]:
-        """The inclusive upper bounds, in the exposed unit."""
-        return tuple((2**power - 1) / self.per_unit for power in self.powers)
-
-
-class Metric(msgspec.Struct, frozen=True):
-    """One metric family.
-
-    Attributes:
-        name: as in the ``# TYPE`` line of the text format.
-        kind: the type.
-        help: one sentence.
-        labels: its dimensions.
-        buckets: of a histogram.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[Label, ...] = ()
-    buckets: Buckets | None = None
-
-    def series(self) -> Iterator[tuple[str, ...]]:
-        """Yield the label values that are exposed from the start."""
-        return product(*(label.values for label in self.labels))
-
-
-def _words(literal: object) -> tuple[str, ...]:
-    return tuple(str(word) for word in get_args(literal))
-
-
-OPERATION: Final = Label(
-    "operation", tuple(kind.__name__ for kind in get_args(Operation))
-)
-OUTCOME: Final = Label(
-    "outcome", ("applied", "refused", "replayed", "expired", "failed")
-)
-ACTOR: Final = Label("actor_type", ("session", "thread", "root", "system", "user"))
-ACTOR_STATE: Final = Label("state", ("idle", "running", "quarantined"))
-RESIDENT: Final = Label("actor_type", ("session", "thread"))
-STOP_REASON: Final = Label("reason", ("passivated", "failed", "rebuilt", "removed"))
-DEAD_LETTER: Final = Label("reason", tuple(Reason))
-GENERATION: Final = Label("generation", ("0", "1", "2"))
-SESSION_STATUS: Final = Label("status", ("open", "closed"))
-THREAD_STATUS: Final = Label("status", ("idle", "busy", "interrupted", "error"))
-RUN_STATUS: Final = Label("status", _words(RunStatus))
-TREE: Final = Label("tree", TREES)
-RECORD: Final = Label("record", tuple(field.name for field in fields(Forgotten)))
-FINDING: Final = Label("kind", KINDS)
-
-COMMITS: Final = Buckets(tuple(range(15, 34)), NS_PER_S)
-"""33 us to 8.6 s: a flush takes 0.1 ms on flash, 10 ms on a disk, seconds on a sick
-one."""
-
-TURNS: Final = Buckets(tuple(range(10, 29)), NS_PER_S)
-"""1 us to 0.27 s: a turn takes some microseconds; one of a tenth of a second stalls
-every actor."""
-
-CHECKS: Final = Buckets(tuple(range(20, 39)), NS_PER_S)
-"""1 ms to 275 s: a check reads some 100,000 threads a second."""
-
-PAUSES: Final = Buckets(tuple(range(14, 31)), NS_PER_S)
-"""16 us to 1 s: young objects take some 10 us, a million old ones half a second."""
-
-GROUPS: Final = Buckets(tuple(range(1, 15)))
-"""1 to 16,383 operations: a group is capped at 8,192."""
-
-CATALOGUE: Final = (
+CATALOGUE: Final[tuple[Metric, ...]] = (
     Metric(
         "weft_build_info",
         "gauge",
@@ -150,7 +59,37 @@ CATALOGUE: Final = (
         "histogram",
         "From submission to the durable answer, waiting and flush included.",
         (OPERATION,),
-        COMMITS,
+        OPERATIONS,
+    ),
+    Metric(
+        "weft_operation_queue_wait_seconds",
+        "histogram",
+        "The part of it before the first decision of the group.",
+        buckets=COMMITS,
+    ),
+    Metric(
+        "weft_commit_decide_seconds",
+        "histogram",
+        "The part of a commit in which its operations are decided and put.",
+        buckets=COMMITS,
+    ),
+    Metric(
+        "weft_commit_flush_seconds",
+        "histogram",
+        "The part of a commit in which it becomes durable: writing and fsync.",
+        buckets=COMMITS,
+    ),
+    Metric(
+        "weft_commit_reply_seconds",
+        "histogram",
+        "From the end of a commit to the posting of its answers.",
+        buckets=COMMITS,
+    ),
+    Metric(
+        "weft_operations_refused_total",
+        "counter",
+        "Operations that the rules refused, by the error their senders got.",
+        (REFUSAL,),
     ),
     Metric(
         "weft_commit_duration_seconds",
@@ -168,6 +107,16 @@ CATALOGUE: Final = (
         "weft_writer_queue_operations",
         "gauge",
         "Operations that wait for the writer.",
+    ),
+    Metric(
+        "weft_operations_in_flight",
+        "gauge",
+        "Operations that were submitted and are not answered: waiting or committing.",
+    ),
+    Metric(
+        "weft_writer_lag_seconds",
+        "gauge",
+        "Since when the oldest of these waits; 0 if there is none.",
     ),
     Metric(
         "weft_store_read_only",
@@ -192,6 +141,16 @@ CATALOGUE: Final = (
         "weft_store_used_bytes",
         "gauge",
         "What the store holds, freed pages included.",
+    ),
+    Metric(
+        "weft_store_free_bytes",
+        "gauge",
+        "The part of it in freed pages, which the next commits use.",
+    ),
+    Metric(
+        "weft_store_disk_free_bytes",
+        "gauge",
+        "What the file system of the store has left; 0 for a store in memory.",
     ),
     Metric("weft_store_file_bytes", "gauge", "What the store's file takes on disk."),
     Metric(
@@ -227,6 +186,16 @@ CATALOGUE: Final = (
         TURNS,
     ),
     Metric("weft_actor_mailbox_messages", "gauge", "Messages that wait for a turn."),
+    Metric(
+        "weft_dispatcher_lag_seconds",
+        "gauge",
+        "Since when the oldest of these waits; 0 if there is none.",
+    ),
+    Metric(
+        "weft_asks_in_flight",
+        "gauge",
+        "Commands of clients that are not answered yet.",
+    ),
     Metric(
         "weft_actor_messages_refused_total",
         "counter",
@@ -296,6 +265,36 @@ CATALOGUE: Final = (
     Metric("weft_pool_queue_jobs", "gauge", "Jobs that wait for an OS thread."),
     Metric("weft_pool_jobs_total", "counter", "Jobs that were done."),
     Metric("weft_pool_waiting_jobs", "gauge", "Runs that wait for runs they began."),
+    Metric(
+        "weft_pool_abandoned_os_threads",
+        "gauge",
+        "OS threads whose code hangs and nobody waits for.",
+    ),
+    Metric("weft_event_loops", "gauge", "Event loops for runs.", (LOOP_STATE,)),
+    Metric("weft_event_loop_runs", "gauge", "Runs in progress on event loops."),
+    Metric("weft_event_loop_finished_runs_total", "counter", "Runs that ended there."),
+    Metric("weft_worker_processes", "gauge", "Processes for runs.", (WORKER_STATE,)),
+    Metric("weft_worker_waiting_runs", "gauge", "Runs that wait for a process."),
+    Metric(
+        "weft_worker_deaths_total",
+        "counter",
+        "Worker processes that ended under a run, or were killed with it.",
+    ),
+    Metric(
+        "weft_pending_runs",
+        "gauge",
+        "Runs that wait for their turn on a thread, their time, or another attempt.",
+    ),
+    Metric(
+        "weft_limits_waiting_runs",
+        "gauge",
+        "Runs that have their turn and wait for a place within the limits.",
+    ),
+    Metric(
+        "weft_stale_writes_total",
+        "counter",
+        "Writes of runs that came too late and were refused.",
+    ),
     # -- retention
     Metric(
         "weft_retention_forgotten_total",
@@ -341,6 +340,12 @@ CATALOGUE: Final = (
         "weft_check_last_clean_timestamp_seconds",
         "gauge",
         "When a check last found nothing, Unix time; 0 for never.",
+    ),
+    Metric(
+        "weft_repairs_total",
+        "counter",
+        "Operations of repairs, by what became of them.",
+        (REPAIR,),
     ),
     # -- itself
     Metric(

@@ -9,6 +9,7 @@ Guarantees:
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
@@ -19,7 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.core import Metric as Family
 
-from weft.metrics.catalogue import OTHER, Buckets, Metric
+from weft.metrics.metric import OTHER, Buckets, Metric
 from weft.storage.statistics import HISTOGRAM_BUCKETS, HistogramSnapshot
 
 __all__ = ["Histograms", "Key", "Numbers", "histogram_family", "number_family"]
@@ -62,7 +63,8 @@ def histogram_family(metric: Metric, histograms: Histograms) -> Family:
     totals = dict.fromkeys(metric.series(), _EMPTY)
     for key, histogram in histograms.items():
         place = _closed(metric, key)
-        totals[place] = _sum(totals.get(place, _EMPTY), histogram)
+        known = totals.get(place, _EMPTY)
+        totals[place] = histogram if known is _EMPTY else _sum(known, histogram)
     family = HistogramMetricFamily(metric.name, metric.help, labels=_names(metric))
     for place, total in totals.items():
         family.add_metric(
@@ -88,11 +90,16 @@ def _sum(a: HistogramSnapshot, b: HistogramSnapshot) -> HistogramSnapshot:
     return HistogramSnapshot(counts, a.total + b.total)
 
 
+@cache
+def _texts(buckets: Buckets) -> tuple[str, ...]:
+    return tuple(map(repr, buckets.bounds))
+
+
 def _cumulated(
     buckets: Buckets, histogram: HistogramSnapshot
 ) -> Iterator[tuple[str, int]]:
     """Yield each bound with the number of values that are not above it."""
     up_to = list(accumulate(histogram.counts))
-    for power, bound in zip(buckets.powers, buckets.bounds, strict=True):
-        yield repr(bound), up_to[power]
+    for power, bound in zip(buckets.powers, _texts(buckets), strict=True):
+        yield bound, up_to[power]
     yield "+Inf", up_to[-1]

@@ -13,6 +13,7 @@ from weft.actors import RuntimeStatistics
 from weft.actors.retention import RetentionStatistics
 from weft.metrics.families import Histograms, Key, Numbers
 from weft.storage.check import CheckStatisticsSnapshot
+from weft.storage.operations import Repair
 from weft.storage.store import StoreStatistics
 from weft.storage.writer import WriterStatistics
 
@@ -22,6 +23,7 @@ Count = TypeVar("Count")
 
 _US_PER_S: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
+_REPAIRED: Final = {"repaired": "applied", "refused": "refused", "failed": "failed"}
 _ALL: Final[Key] = ()
 """The key of a metric without labels."""
 
@@ -52,7 +54,11 @@ def read(statistics: RuntimeStatistics) -> Readings:
         },
         histograms={
             "weft_operation_duration_seconds": _keyed(writer.duration_ns),
+            "weft_operation_queue_wait_seconds": {_ALL: writer.queue_wait_ns},
             "weft_commit_duration_seconds": {_ALL: writer.commit_ns},
+            "weft_commit_decide_seconds": {_ALL: statistics.store.decide_ns},
+            "weft_commit_flush_seconds": {_ALL: statistics.store.flush_ns},
+            "weft_commit_reply_seconds": {_ALL: statistics.reply_ns},
             "weft_commit_group_operations": {_ALL: writer.group_operations},
             "weft_actor_mailbox_wait_seconds": _keyed(dispatcher.mailbox_wait),
             "weft_actor_turn_duration_seconds": _keyed(dispatcher.turn_time),
@@ -65,8 +71,20 @@ def read(statistics: RuntimeStatistics) -> Readings:
 def _written(writer: WriterStatistics) -> dict[str, Numbers]:
     return {
         "weft_operations_total": _paired(writer.operations),
+        "weft_operations_refused_total": _keyed(writer.refusals),
+        "weft_operations_in_flight": {_ALL: writer.in_flight},
+        "weft_repairs_total": _repairs(writer.operations),
         "weft_writer_queue_operations": {_ALL: writer.queued},
+        "weft_writer_lag_seconds": {_ALL: writer.lag_ns / _NS_PER_S},
         "weft_store_read_only": {_ALL: writer.read_only},
+    }
+
+
+def _repairs(operations: Mapping[tuple[str, str], int]) -> dict[Key, int]:
+    """Return what became of the operations that only repairs submit."""
+    return {
+        (word,): operations.get((Repair.__name__, outcome), 0)
+        for word, outcome in _REPAIRED.items()
     }
 
 
@@ -83,6 +101,8 @@ def _stored(store: StoreStatistics) -> dict[str, Numbers]:
         "weft_store_last_seq": {_ALL: store.seq},
         "weft_store_map_size_bytes": {_ALL: engine.map_size_bytes},
         "weft_store_used_bytes": {_ALL: engine.used_bytes},
+        "weft_store_free_bytes": {_ALL: engine.free_bytes},
+        "weft_store_disk_free_bytes": {_ALL: engine.disk_free_bytes or 0},
         "weft_store_file_bytes": {_ALL: engine.file_bytes},
         "weft_store_readers": {_ALL: engine.readers},
         "weft_store_oldest_reader_commits": {_ALL: engine.oldest_reader_commits},
@@ -95,6 +115,8 @@ def _acted(statistics: RuntimeStatistics) -> dict[str, Numbers]:
     return {
         "weft_actors": _paired(statistics.actors),
         "weft_actor_mailbox_messages": {_ALL: dispatcher.queued},
+        "weft_dispatcher_lag_seconds": {_ALL: dispatcher.lag_ns / _NS_PER_S},
+        "weft_asks_in_flight": {_ALL: statistics.asks},
         "weft_actor_messages_refused_total": {_ALL: dispatcher.refused},
         "weft_actor_long_turns_total": _keyed(dispatcher.long_turns),
         "weft_dead_letters_total": _keyed(dispatcher.dead_letters_by_reason),
@@ -118,6 +140,29 @@ def _executed(statistics: RuntimeStatistics) -> dict[str, Numbers]:
         "weft_pool_queue_jobs": {_ALL: pool.queued},
         "weft_pool_jobs_total": {_ALL: pool.done},
         "weft_pool_waiting_jobs": {_ALL: pool.waiting},
+        "weft_pool_abandoned_os_threads": {_ALL: pool.abandoned},
+        "weft_pending_runs": {_ALL: statistics.runs_pending},
+        "weft_limits_waiting_runs": {_ALL: statistics.runs_held},
+        "weft_stale_writes_total": {_ALL: statistics.stale_writes},
+        **_elsewhere(statistics),
+    }
+
+
+def _elsewhere(statistics: RuntimeStatistics) -> dict[str, Numbers]:
+    loops, workers = statistics.loops, statistics.processes
+    return {
+        "weft_event_loops": {
+            ("working",): loops.loops - loops.blocked,
+            ("blocked",): loops.blocked,
+        },
+        "weft_event_loop_runs": {_ALL: loops.running},
+        "weft_event_loop_finished_runs_total": {_ALL: loops.done},
+        "weft_worker_processes": {
+            ("busy",): workers.processes - workers.idle,
+            ("idle",): workers.idle,
+        },
+        "weft_worker_waiting_runs": {_ALL: workers.queued},
+        "weft_worker_deaths_total": {_ALL: workers.died},
     }
 
 
