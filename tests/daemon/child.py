@@ -38,9 +38,10 @@ def run_weft(*arguments: object, **options: Any) -> subprocess.CompletedProcess[
 def weft(*arguments: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start the command; it is killed at the end of the block if it still runs."""
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    program = options.pop("program", (sys.executable, "-m", "weft.daemon"))
     child = subprocess.Popen(
-        [sys.executable, "-m", "weft.daemon", *map(str, arguments)],
-        env=environment(),
+        [*program, *map(str, arguments)],
+        env=options.pop("env", None) or environment(),
         text=True,
         **(pipes | options),
     )

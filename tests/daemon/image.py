@@ -13,6 +13,7 @@ from weft.storage import Snapshot
 LEFT_OUT = {
     "attempt",
     "created_at_us",
+    "began_seq",
     "created_seq",
     "finished_at_us",
     "interaction_id",

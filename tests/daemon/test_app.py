@@ -130,14 +130,14 @@ def test_a_head_request_is_answered_without_a_body(url: str) -> None:
 
 
 def test_an_unknown_path_is_a_problem_that_says_what_there_is(url: str) -> None:
-    answer = ask(f"{url}/sessions/{{braces}}")
+    answer = ask(f"{url}/nothing/{{braces}}")
     assert (404, PROBLEM) == (answer.status, answer.headers["content-type"])
     expected = {
         "type": "about:blank",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is nothing at /sessions/{braces}. "
-        "Try /livez, /readyz or /metrics.",
+        "detail": "There is nothing at /nothing/{braces}. "
+        "Look at /openapi.json for what there is.",
     }
     assert expected == answer.json
 

@@ -54,7 +54,7 @@ def test_nothing_that_exists_is_overwritten(
         ["backup", "--data", data, "--to", to],
         ["restore", "--from", to, "--data", data],
     ):
-        assert os.EX_IOERR == run(command)
+        assert os.EX_CANTCREAT == run(command)
         assert "It exists, and nothing is overwritten" in capsys.readouterr().err
 
 
@@ -72,5 +72,5 @@ def test_a_directory_without_a_store_is_not_backed_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     to = str(tmp_path / "backup")
-    assert os.EX_IOERR == run(["backup", "--data", str(tmp_path), "--to", to])
+    assert os.EX_NOINPUT == run(["backup", "--data", str(tmp_path), "--to", to])
     assert f"{tmp_path}: No store here." in capsys.readouterr().err

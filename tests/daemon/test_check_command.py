@@ -61,6 +61,21 @@ def test_jsonl_is_a_finding_a_line(
     assert {finding.kind for finding in planted} == kinds
 
 
+def test_findings_of_one_kind_can_be_asked_for(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = damage(data, "second_list", "past_of_nothing")
+    assert first.kind != second.kind
+    of_kind = ["check", "--data", str(data), "--kind", first.kind, "-o", "jsonl"]
+    assert 1 == run(of_kind)
+    lines = capsys.readouterr().out.splitlines()
+    assert [first.kind] == [msgspec.json.decode(line)["kind"] for line in lines]
+    assert 0 == run(["check", "--data", str(data), "--kind", "log_gap"])
+    capsys.readouterr()
+    assert 2 == run(["check", "--data", str(data), "--kind", "log_gaps"])
+    assert "There is no kind 'log_gaps'. There are: " in capsys.readouterr().err
+
+
 def test_a_session_can_be_chosen(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,7 +48,7 @@ def test_a_file_that_is_there_is_kept(
 ) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text("mine")
-    assert 74 == export("--data", data, "--out", out)
+    assert 73 == export("--data", data, "--out", out)
     assert "there is something already" in capsys.readouterr().err
     assert "mine" == out.read_text()
 
@@ -100,7 +100,7 @@ def test_what_is_no_data_directory_is_told_and_left_alone(
 def test_a_directory_that_cannot_be_written_is_told(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert 74 == export("--data", data, "--out", tmp_path / "none" / "out.jsonl")
+    assert 66 == export("--data", data, "--out", tmp_path / "none" / "out.jsonl")
     assert "No such file or directory" in capsys.readouterr().err
 
 

@@ -83,3 +83,12 @@ def test_a_store_that_is_open_is_exit_code_75_with_its_owner(
 
 def test_a_directory_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert 2 == run(["fsck", "--data", str(tmp_path / "nowhere")])
+
+
+def test_the_directory_is_an_argument_or_an_option(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == run(["fsck", str(data)])
+    assert "result       clean" in capsys.readouterr().out
+    assert 2 == run(["fsck"])
+    assert 2 == run(["fsck", str(data), "--data", str(data)])

@@ -11,8 +11,11 @@ import pytest
 
 from tests.daemon.child import environment, run_weft
 from tests.storage.client import Client, dump
+from tests.storage.original import build
+from tests.storage.original_drift import PLANTS, history
 from tests.storage.samples import build_world
 from tests.storage.test_import_langgraph import DATABASE
+from weft.daemon.import_command import Options, import_file
 from weft.daemon.main import run
 from weft.storage import LmdbStore, MemoryStore, new_id
 from weft.storage import operations as op
@@ -118,6 +121,50 @@ def test_a_langgraph_database_comes_in(tmp_store: Path, capsys: Capture) -> None
     assert 4 == json.loads(capsys.readouterr().out)["unchanged"]
 
 
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    """Return a database of sessions and threads, with drift."""
+    build(1, PLANTS).write(tmp_path / "original.db")
+    return tmp_path / "original.db"
+
+
+def test_a_database_of_sessions_and_threads_comes_in_and_checks_clean(
+    original: Path, tmp_store: Path, capsys: Capture
+) -> None:
+    how = ("--from", "sql", "--session", "orphans")
+    assert 65 == load(original, tmp_store, *how, "--dry-run")
+    rehearsed = capsys.readouterr()
+    assert "would be repaired  4 bad_metadata\n" in rehearsed.out
+    assert 65 == load(original, tmp_store, *how)
+    output, talk = capsys.readouterr()
+    assert rehearsed.err == talk
+    assert "repaired       4 bad_metadata\n" in output
+    assert re.search(
+        r"weft: threads row \d+ \(session 'owner_mismatch-\d+', thread "
+        r"'owner_mismatch-\d+-t'\): owner_mismatch: session 'owner_mismatch-\d+' owns "
+        r"it: its record names the owner\n",
+        talk,
+    )
+    assert 0 == run(["check", "--data", str(tmp_store), "--quiet"])
+
+
+def test_a_database_in_which_all_can_be_repaired_is_no_failure(
+    tmp_path: Path, tmp_store: Path, capsys: Capture
+) -> None:
+    broken = {"refused", "bad_lis"}
+    plants = [p for p in PLANTS if p.__name__[:7] not in broken]
+    build(1, plants).write(tmp_path / "db")
+    assert 0 == load(tmp_path / "db", tmp_store, "--from", "sql", "-o", "json")
+    report = json.loads(capsys.readouterr().out)
+    assert (0, 1) == (report["bad"], report["drift"]["missing_thread"])
+    command = ["import", "sql", "--quiet", "--data", str(tmp_store)]
+    assert 0 == run([*command, str(tmp_path / "db")])
+    assert "imported   0\n" in capsys.readouterr().out
+    how = Options(source="sql", resume=True, quiet=True)
+    assert 0 == import_file(tmp_path / "db", tmp_store, how)
+    assert "resumed at" in capsys.readouterr().out
+
+
 def unreadable(path: Path) -> None:
     path.unlink()
     path.symlink_to(path.parent / "nowhere")
@@ -134,11 +181,13 @@ def no_export(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "how", "code", "words"),
     [
-        (unreadable, (), 74, "No such file"),
+        (unreadable, (), 66, "No such file"),
         (other_format, (), 65, "format 9; this version reads up to 1"),
         (no_export, (), 65, "no header"),
         (no_export, ("--from", "langgraph-sqlite"), 65, "not a readable database"),
-        (unreadable, ("--from", "langgraph-sqlite"), 74, "No such file"),
+        (unreadable, ("--from", "langgraph-sqlite"), 66, "No such file"),
+        (no_export, ("--from", "sql"), 65, "not a readable database"),
+        (unreadable, ("--from", "sql"), 66, "No such file"),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_told_before_anything_is_touched(
@@ -199,3 +248,19 @@ def test_two_hundred_thousand_records_take_as_little_memory_as_a_few(
     assert peak_bytes("export", "--data", tmp_path / "data", "--out", out) < 32 << 20
     assert peak_bytes("import", out, "--data", tmp_path / "new") < 64 << 20
     assert out.read_bytes().splitlines()[1:] == exported(tmp_path / "new")[1:]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_hundred_thousand_associations_take_as_little_memory_as_a_tenth(
+    tmp_path: Path,
+) -> None:
+    peaks = []
+    for size in (10_000, 100_000, 200_000):
+        source, data = tmp_path / f"{size}.db", tmp_path / f"{size}"
+        build(size, [history]).write(source)
+        peaks.append(peak_bytes("import", source, "--from", "sql", "--data", data))
+    sys.stdout.write(f"{peaks} bytes\n")
+    # What grows up to some point is the cache of packed ids: 65,536 of them, 16 MB.
+    assert peaks[1] < peaks[0] + (20 << 20)
+    assert peaks[2] < peaks[1] + (4 << 20)

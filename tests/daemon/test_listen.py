@@ -2,10 +2,12 @@
 
 import os
 import socket
+import stat
+from pathlib import Path
 
 import pytest
 
-from weft.daemon.listen import Address, ListenError, bind, url_of
+from weft.daemon.listen import Address, ListenError, bind, bind_unix, url_of
 
 
 @pytest.mark.parametrize(
@@ -95,3 +97,56 @@ def test_an_unknown_host_is_refused() -> None:
     with pytest.raises(ListenError, match="unknown") as caught:
         bind(Address("host.invalid", 0))
     assert caught.value.exit_code == os.EX_NOHOST
+
+
+def test_beyond_loopback_is_bound_with_tokens_and_tls() -> None:
+    with bind(Address("0.0.0.0", 0), secured=True) as listener:  # noqa: S104
+        assert listener.getsockname()[1] > 0
+
+
+# -- Unix sockets --------------------------------------------------------------------
+
+
+def test_a_unix_socket_is_its_owners_alone_and_gone_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "weft.sock"
+    with bind_unix(path):
+        assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+    assert not path.exists()
+
+
+def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "weft.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with bind_unix(path):
+        assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_socket_of_a_live_daemon_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "weft.sock"
+    with bind_unix(path):
+        with pytest.raises(ListenError, match="somebody listens"), bind_unix(path):
+            pass
+        assert path.exists()
+
+
+def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("precious")
+    with pytest.raises(ListenError, match="no socket"), bind_unix(path):
+        pass
+    assert "precious" == path.read_text()
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ListenError, match="no socket"), bind_unix(tmp_path / "link"):
+        pass
+
+
+@pytest.mark.parametrize("path", ["none/weft.sock", "x" * 200])
+def test_a_path_that_cannot_be_bound_is_told(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ListenError, match="Cannot listen"), bind_unix(tmp_path / path):
+        pass

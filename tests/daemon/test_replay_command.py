@@ -99,7 +99,7 @@ def spoil(directory: Path) -> None:
             snapshot.counters, states=snapshot.counters.states + 1
         )
     with store._engine.write() as writing:
-        writing.put_many(tree, [(key, codec.encode(key, counters))])
+        writing.put_many(tree, [(key, codec.encode(tree, key, counters))])
     store.close()
 
 

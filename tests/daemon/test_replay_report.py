@@ -114,7 +114,7 @@ def test_what_others_keep_in_the_store_is_not_counted(
 
 def test_operations_are_those_applied_and_groups_those_committed() -> None:
     report = Report.of(REPORT.counts, STATISTICS, 2.0, DIRTY)
-    assert (201, 100.5) == (report.operations, report.operations_per_second)
+    assert (408, 204.0) == (report.operations, report.operations_per_second)
     assert (4, 2_058.8, 1) == (
         report.commit_groups,
         report.mean_group_size,

@@ -88,3 +88,41 @@ def test_it_serves_on_the_calling_os_thread_until_it_is_told_to_stop() -> None:
     server.serve_until_stopped()
     assert [threading.current_thread()] == os_threads
     assert listener.fileno() == -1
+
+
+def test_who_comes_when_it_is_full_is_told_to_come_again() -> None:
+    with (
+        BackgroundServer(greeter(), loopback(), connections_max=1) as server,
+        connected(server.url) as first,
+    ):
+        first.request("GET", "/")
+        assert 200 == first.getresponse().status
+        answer = ask(server.url)
+        assert (503, "1") == (answer.status, answer.headers["retry-after"])
+
+
+def test_who_does_not_say_what_it_wants_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weft.daemon.server.HEAD_TIMEOUT_S", 0.05)
+    with (
+        BackgroundServer(greeter(), loopback()) as server,
+        connected(server.url) as silent,
+        connected(server.url) as slow,
+    ):
+        slow.putrequest("GET", "/")
+        slow.putheader("X-Slow", "never ends")
+        assert slow.sock is not None
+        slow.sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: never")
+        assert silent.sock is not None
+        for connection in (silent, slow):
+            assert connection.sock is not None
+            assert b"" == connection.sock.recv(1)
+
+
+def test_it_tells_before_it_waits_for_what_is_under_way() -> None:
+    told = threading.Event()
+    with BackgroundServer(greeter(), loopback(), on_stopping=told.set) as server:
+        ask(server.url)
+        assert not told.is_set()
+    assert told.is_set()

@@ -1,149 +1,103 @@
-"""What the daemon answers over HTTP: is it alive, is it ready, what does it count.
+"""The daemon as an ASGI application: the gate, the endpoints, their description.
 
 Guarantees:
     * ``/livez`` answers while the process can answer anything; ``/readyz`` says 503
       and why as soon as operations would be refused.
-    * ``/metrics`` is gathered and rendered off the event loop.
-    * A page in somebody's browser cannot reach the daemon under another name (DNS
-      rebinding); a body is at most 1 MiB; failures are problems as RFC 9457 has them.
+    * Nothing long is done on the event loop: metrics are rendered, lists over the whole
+      store and checks are made beside it.
+    * Every failure is a problem as RFC 9457 has it.
 """
 
-import asyncio
-from http import HTTPStatus
-from typing import Any, Final, Protocol
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.middleware.cors import CORSMiddleware
 
-from weft.metrics import Source, register, render
-from weft.storage import SessionThreadException, StoreClosed
+from weft.daemon.http.counting import Counted
+from weft.daemon.http.endpoint import Endpoint, routes_of
+from weft.daemon.http.gate import Gate
+from weft.daemon.http.openapi import describe
+from weft.daemon.http.paths import Paths
+from weft.daemon.http.problems import FAILURES, answer_failure
+from weft.daemon.http.site import BODY_SIZE_BYTES_MAX, HttpSettings, Served, Site
+from weft.daemon.http.tables import TABLES
+from weft.daemon.http.tokens import Tokens
 
-__all__ = ["BODY_SIZE_BYTES_MAX", "Served", "create_app"]
+__all__ = ["BODY_SIZE_BYTES_MAX", "Application", "Served", "create_app"]
 
-BODY_SIZE_BYTES_MAX: Final = 1 << 20
-
-HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
-"""The names of this machine for itself: all that can be listened on."""
-
-_encode: Final = msgspec.json.Encoder().encode
-
-
-class Served(Source, Protocol):
-    """What is served; a runtime is one."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it accepts nothing any more."""
+CORS_AGE_S = 600
+"""How long a browser may remember that it may ask."""
 
 
-def create_app(runtime: Served) -> Starlette:
+class Application(Starlette):
+    """What answers requests.
+
+    Args:
+        site: what is served, and how.
+        tokens: who may ask.
+    """
+
+    def __init__(self, site: Site, tokens: Tokens) -> None:
+        endpoints = [endpoint for table in TABLES for endpoint in table]
+        super().__init__(
+            middleware=[
+                Middleware(Counted, counter=site.counter),
+                *_cors(site.settings),
+                Middleware(Gate, settings=site.settings, tokens=tokens),
+            ],
+            exception_handlers=dict.fromkeys(FAILURES, answer_failure),
+        )
+        self.router = Paths(routes_of(site, endpoints))
+        self.site = site
+        site.openapi = cache(
+            lambda: msgspec.json.encode(describe(_described(), _version()))
+        )
+
+    def goodbye(self) -> None:
+        """Have open streams say goodbye and end; on the event loop."""
+        self.site.streams.end()
+
+
+def create_app(
+    runtime: Served,
+    settings: HttpSettings | None = None,
+    tokens: Tokens | None = None,
+) -> Application:
     """Return the ASGI application of one runtime.
 
     Args:
         runtime: an open one; closing it makes the application unready.
+        settings: how requests are answered.
+        tokens: who may ask; anybody if omitted.
     """
-    face = _Face(runtime, register(runtime))
-    return Starlette(
-        routes=[
-            Route("/livez", face.livez),
-            Route("/readyz", face.readyz),
-            Route("/metrics", face.metrics),
-        ],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=BODY_SIZE_BYTES_MAX),
-        ],
-        exception_handlers=dict.fromkeys(
-            (HTTPException, SessionThreadException, Exception), _failed
-        ),
-    )
+    site = Site(runtime, settings or HttpSettings())
+    return Application(site, tokens or Tokens())
 
 
-class _Face:
-    """The endpoints, around what they speak of."""
-
-    def __init__(self, runtime: Served, registry: CollectorRegistry) -> None:
-        self._runtime = runtime
-        self._registry = registry
-
-    async def livez(self, _request: Request) -> Response:
-        return _json({"status": "alive"})
-
-    async def readyz(self, _request: Request) -> Response:
-        if self._runtime.closed:
-            raise StoreClosed("The runtime is closed.")
-        # In an OS thread: the numbers include a look at the store's file.
-        statistics = await asyncio.to_thread(self._runtime.statistics)
-        if statistics.writer.read_only:
-            return problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "The store cannot write at present; reads go on. "
-                "Look for a full disk; writing resumes by itself.",
-            )
-        return _json({"status": "ready"})
-
-    async def metrics(self, request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        page, content_type = await asyncio.to_thread(render, self._registry, accept)
-        return Response(page, headers={"content-type": content_type})
+def _described() -> list[Endpoint]:
+    return [endpoint for table in TABLES if table.described for endpoint in table]
 
 
-def problem(
-    status: int, detail: str, headers: dict[str, str] | None = None, **data: Any
-) -> Response:
-    """Return a problem as RFC 9457 has it.
-
-    Args:
-        status: of HTTP.
-        detail: a sentence about this very failure, and the remedy.
-        headers: further ones.
-        data: further members.
-    """
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        **data,
-    }
-    return _json(body, int(status), "application/problem+json", headers)
+def _cors(settings: HttpSettings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=("Location", "Content-Location", "Retry-After"),
+            max_age=CORS_AGE_S,
+        )
+    ]
 
 
-def _json(
-    body: dict[str, Any],
-    status: int = 200,
-    media_type: str = "application/json",
-    headers: dict[str, str] | None = None,
-) -> Response:
-    return Response(_encode(body), status, headers, media_type)
-
-
-_WORDS: Final = {
-    HTTPStatus.NOT_FOUND: "There is nothing at {path}. "
-    "Try /livez, /readyz or /metrics.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not answer {method}. "
-    "See the Allow header.",
-}
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    """Answer a failure; Starlette lets one that is a bug go on to the log."""
-    match error:
-        case HTTPException(status_code=code, detail=detail, headers=headers):
-            words = _WORDS.get(HTTPStatus(code))
-            if words is not None:
-                detail = words.format(path=request.url.path, method=request.method)
-            return problem(code, detail, dict(headers or {}))
-        case SessionThreadException(http_status=code):
-            return problem(code, str(error), code=type(error).__name__)
-        case _:
-            detail = "The daemon failed to answer. Its log has the details."
-            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+def _version() -> str:
+    try:
+        return version("weft")
+    except PackageNotFoundError:
+        return "0"

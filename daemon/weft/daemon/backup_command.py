@@ -10,13 +10,13 @@ from weft.storage.manifest import Manifest
 __all__ = ["backup", "print_manifest"]
 
 
-def backup(data: Path, to: Path, *, as_json: bool, quiet: bool) -> None:
+def backup(data: Path, to: Path, *, output: str, quiet: bool) -> None:
     """Make a backup and print its manifest.
 
     Args:
         data: the data directory.
         to: the backup's directory; must not exist.
-        as_json: print JSON and not lines.
+        output: table, json or jsonl.
         quiet: show no progress.
 
     Raises:
@@ -24,23 +24,21 @@ def backup(data: Path, to: Path, *, as_json: bool, quiet: bool) -> None:
         StoreCorrupt: the store is damaged; no backup was made.
         OSError: it cannot be read or written; no backup was made.
     """
-    with progress("backup, per mille", quiet=quiet) as show:
+    with progress("backup, per mille", quiet=quiet, output=output) as show:
         manifest = make_backup(data, to, show)
-    print_manifest("backup", to, manifest, as_json=as_json)
+    print_manifest("backup", to, manifest, output)
 
 
-def print_manifest(
-    what: str, place: Path, manifest: Manifest, *, as_json: bool
-) -> None:
+def print_manifest(what: str, place: Path, manifest: Manifest, output: str) -> None:
     """Print what a backup holds.
 
     Args:
         what: the first line's name.
         place: its value.
         manifest: the rest.
-        as_json: print the manifest alone, as JSON.
+        output: json and jsonl print the manifest alone.
     """
-    if as_json:
+    if output != "table":
         print_json(manifest)
         return
     print_lines([

@@ -17,13 +17,13 @@ from weft.storage import fsck as fsck_directory
 __all__ = ["fsck"]
 
 
-def fsck(data: Path, *, repair: bool, as_json: bool, quiet: bool) -> int:
+def fsck(data: Path, *, repair: bool, output: str, quiet: bool) -> int:
     """Examine a data directory that nobody has open, and print what was found.
 
     Args:
         data: the data directory.
         repair: mend what can be mended.
-        as_json: print JSON and not lines.
+        output: table, json or jsonl.
         quiet: show no progress.
 
     Returns:
@@ -33,9 +33,9 @@ def fsck(data: Path, *, repair: bool, as_json: bool, quiet: bool) -> int:
         StoreLocked: somebody has it open.
         OSError: it cannot be read, or the repair cannot be written.
     """
-    with progress("fsck", quiet=quiet) as show:
+    with progress("fsck", quiet=quiet, output=output) as show:
         report = fsck_directory(data, repair=repair, progress=show)
-    if as_json:
+    if output != "table":
         facts = {"exit_code": report.exit_code}
         print_json(msgspec.structs.asdict(report) | facts)
     else:

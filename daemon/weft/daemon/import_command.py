@@ -1,7 +1,8 @@
 """``weft import``: an export, or another product's threads, into a data directory.
 
 Guarantees:
-    * every row that did not go in is told on stderr with its line and the reason;
+    * every row that did not go in is told on stderr with its line and the reason, and
+      every one of a database that was repaired with the rule;
     * the exit code is 0 when all rows are in, 65 when some are not;
     * a dry run changes nothing, and tells what would be;
     * stopped by a signal, it has what it said: ``--resume`` goes on from there.
@@ -10,7 +11,7 @@ Guarantees:
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
@@ -18,20 +19,21 @@ from typing import Any, Final, Literal
 import msgspec
 
 from weft.daemon.printing import print_json, print_lines
-from weft.daemon.progress import progress
+from weft.daemon.progress import Show, progress
 from weft.daemon.stop import Stop, stop_signals
 from weft.storage import LmdbStore, MemoryStore
 from weft.storage.import_jsonl import Importer
 from weft.storage.import_langgraph import check_database, import_langgraph
-from weft.storage.import_report import BadLine, ImportReport
+from weft.storage.import_report import BadLine, Drift, ImportReport
 from weft.storage.lmdb_reader import LmdbReader
+from weft.storage.migrate import RULES, check_source, migrate_database
 
 __all__ = ["Options", "import_file"]
 
-Source = Literal["jsonl", "langgraph-sqlite"]
+Source = Literal["jsonl", "langgraph-sqlite", "sql"]
 
 IMPORT_SESSION: Final = "imported"
-"""Who owns the threads of another product unless it is said."""
+"""Who owns threads that nobody else owns unless it is said."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -39,10 +41,11 @@ class Options(msgspec.Struct, frozen=True):
 
     Attributes:
         source: what the file is.
-        session: who is to own the threads of another product.
+        session: who is to own the threads of another product, or those of a database
+            that no session owns.
         dry_run: change nothing.
         resume: go on where an earlier import of this file stood.
-        as_json: print the report as JSON.
+        output: table, json or jsonl.
         quiet: show no progress.
     """
 
@@ -50,7 +53,7 @@ class Options(msgspec.Struct, frozen=True):
     session: str | None = None
     dry_run: bool = False
     resume: bool = False
-    as_json: bool = False
+    output: str = "table"
     quiet: bool = False
 
 
@@ -72,16 +75,13 @@ def import_file(file: Path, data: Path, options: Options) -> int:
         Stopped: a signal said to stop.
     """
     stop = Stop()
-    with stop_signals(stop), progress("import", quiet=options.quiet) as show:
+    with stop_signals(stop), _progress(options) as show:
 
         def told(done: int, total: int) -> None:
             stop.check()
             show(done, total)
 
-        if options.source == "jsonl":
-            report = _lines(file, data, options, told)
-        else:
-            report = _langgraph(file, data, options, told)
+        report = _WAYS[options.source](file, data, options, told)
     _print(file, report, options)
     return os.EX_DATAERR if report.bad else 0
 
@@ -112,6 +112,24 @@ def _langgraph(file: Path, data: Path, options: Options, told: Any) -> ImportRep
         )
 
 
+def _sql(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+    check_source(file)  # before the data directory is touched
+    opened: Any = _shown(data) if options.dry_run else closing(LmdbStore(data))
+    with opened as store:
+        return migrate_database(
+            file,
+            store,
+            _tell_drift,
+            told,
+            orphans=options.session or IMPORT_SESSION,
+            resume=options.resume,
+            dry_run=options.dry_run,
+        )
+
+
+_WAYS: Final = {"jsonl": _lines, "langgraph-sqlite": _langgraph, "sql": _sql}
+
+
 @contextmanager
 def _shown(data: Path) -> Iterator[LmdbReader | MemoryStore]:
     """Open what is in a data directory for reading; nothing if it is not there."""
@@ -122,12 +140,26 @@ def _shown(data: Path) -> Iterator[LmdbReader | MemoryStore]:
         yield reader
 
 
+def _progress(options: Options) -> AbstractContextManager[Show]:
+    return progress("import", quiet=options.quiet, output=options.output)
+
+
 def _tell(bad: BadLine) -> None:
     sys.stderr.write(f"weft: line {bad.line}: {bad.why}\n")
 
 
+def _tell_drift(found: Drift) -> None:
+    ids = [f"session {found.session_id!r}"] if found.session_id is not None else []
+    ids += [f"thread {found.thread_id!r}"] if found.thread_id is not None else []
+    about = f" ({', '.join(ids)})" if ids else ""
+    sys.stderr.write(
+        f"weft: {found.table} row {found.row}{about}: {found.kind}: {found.why}: "
+        f"{RULES[found.kind]}\n"
+    )
+
+
 def _print(file: Path, report: ImportReport, options: Options) -> None:
-    if options.as_json:
+    if options.output != "table":
         print_json(report)
         return
     would = "would be " if options.dry_run else ""
@@ -143,5 +175,8 @@ def _print(file: Path, report: ImportReport, options: Options) -> None:
     if report.resumed_at > 1:
         rows.append(("resumed at", f"line {report.resumed_at:,}"))
     rows += [("kept as is", f"{count:,} {kind}") for kind, count in report.kept.items()]
+    repaired = "would be repaired" if options.dry_run else "repaired"
+    rows += [(repaired, f"{count:,} {kind}") for kind, count in report.drift.items()]
+    rows += [("not read", column) for column in report.ignored]
     rows.append(("broken", f"{report.bad:,}"))
     print_lines(rows)

@@ -1,20 +1,26 @@
 """Where the daemon listens: an address, checked, and the socket bound to it.
 
-Guarantees: nothing is bound beyond loopback, for there is no authentication yet; what
-the system refuses is told as a sentence with a remedy.
+Guarantees:
+    * nothing is bound beyond loopback unless requests carry tokens and go over TLS;
+    * a Unix socket is its owner's alone (mode 0600) before anybody can connect;
+    * what the system refuses is told as a sentence with a remedy.
 """
 
 import ipaddress
 import os
 import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-__all__ = ["Address", "ListenError", "bind", "url_of"]
+__all__ = ["Address", "ListenError", "bind", "bind_unix", "check_exposure", "url_of"]
 
-BACKLOG: Final = 128
-"""Connections that may wait to be accepted; one Prometheus and some people."""
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted: all clients of a daemon that comes back."""
 
 PORT_MAX: Final = 65_535
 
@@ -72,16 +78,18 @@ class Address(msgspec.Struct, frozen=True):
         return f"{host}:{self.port}"
 
 
-def bind(address: Address) -> socket.socket:
-    """Bind a listening socket on a loopback address.
+def bind(address: Address, *, secured: bool = False) -> socket.socket:
+    """Bind a listening socket.
 
     Args:
         address: where; with port 0 the system chooses one.
+        secured: requests carry tokens and go over TLS.
 
     Raises:
-        ListenError: beyond loopback, in use, not permitted, or no such host.
+        ListenError: beyond loopback and not secured, in use, not permitted, or no such
+            host.
     """
-    family, host = _resolve(address)
+    family, host = check_exposure(address, secured=secured)
     try:
         listener = socket.create_server(
             (host, address.port), family=family, backlog=BACKLOG
@@ -94,16 +102,76 @@ def bind(address: Address) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+@contextmanager
+def bind_unix(path: Path) -> Iterator[socket.socket]:
+    """Bind a listening Unix socket for the time of a with block.
+
+    The socket of a daemon that has died is replaced, one that answers is not.
+
+    Args:
+        path: where; its directory exists.
+
+    Raises:
+        ListenError: something else is there, or the system refuses.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with listener:
+        try:
+            _clear(path)
+            listener.bind(str(path))
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)  # nobody can connect before listen
+            listener.listen(BACKLOG)
+            ours = path.stat().st_ino
+        except OSError as error:
+            reason = f"Cannot listen on {path}: {error.strerror or error}"
+            remedy = "Name a path of at most 100 bytes in a directory of yours."
+            raise ListenError(reason, remedy, os.EX_UNAVAILABLE) from error
+        try:
+            yield listener
+        finally:
+            with suppress(FileNotFoundError):  # somebody cleans the directory
+                if path.stat().st_ino == ours:
+                    path.unlink()
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody listens on."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISSOCK(mode):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+            try:
+                trial.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
+                return
+    what = "somebody listens there" if stat.S_ISSOCK(mode) else "it is no socket"
+    remedy = "Stop what listens there, or name another path."
+    raise ListenError(f"Cannot listen on {path}: {what}", remedy, os.EX_UNAVAILABLE)
+
+
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Return the URL of a bound socket, with the port it really has."""
     host, port = listener.getsockname()[:2]
-    return f"http://{Address(host, port)}"
+    return f"{scheme}://{Address(host, port)}"
 
 
-def _resolve(address: Address) -> tuple[socket.AddressFamily, str]:
-    """Return family and numeric address of a host that is loopback whatever it means.
+def check_exposure(
+    address: Address, *, secured: bool
+) -> tuple[socket.AddressFamily, str]:
+    """Return family and numeric address of a host that may be listened on.
 
-    A name with one address beyond loopback is refused: which one would be bound?
+    A name with one address beyond loopback counts as beyond it: which one would be
+    bound?
+
+    Args:
+        address: where.
+        secured: requests carry tokens and go over TLS.
+
+    Raises:
+        ListenError: beyond loopback and not secured, or no such host.
     """
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
@@ -115,12 +183,11 @@ def _resolve(address: Address) -> tuple[socket.AddressFamily, str]:
         ) from error
     hosts = [(family, str(place[0])) for family, _, _, _, place in found]
     for _, host in hosts:
-        if not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        if not secured and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
             raise ListenError(
-                f"{address} can be reached from other machines, and there is no "
-                "authentication",
-                "Listen on 127.0.0.1, and put an authenticating proxy or an SSH "
-                "tunnel before it.",
+                f"{address} can be reached from other machines, and there are not both "
+                "tokens and TLS",
+                "Listen on 127.0.0.1, or give --token-file, --tls-cert and --tls-key.",
                 os.EX_NOPERM,
             )
     return hosts[0]

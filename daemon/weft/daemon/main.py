@@ -1,55 +1,82 @@
-"""The ``weft`` command: options in, exit codes out.
+"""The ``weft`` command: arguments in, exit code out.
 
 Guarantees:
-    * Commands import what they need when they run: ``weft --help`` answers at once.
-    * Results go to stdout, talk to stderr.
+    * A command's module is imported when it is used: ``weft --help`` answers at once.
+    * Results go to stdout, talk to stderr; a reader that goes away is no failure.
     * A failure that can be foreseen is one sentence with a remedy and the exit code
-      of sysexits.h that its class names. Anything else is a bug and shows all.
+      that its class names (:mod:`weft.daemon.failures`). Anything else is a defect:
+      one sentence, and the traceback with ``--debug``.
 
-Exit codes: 0 done; 1 done, and the check found something; 2 wrong usage; 64 to 78 as
-sysexits.h has them (65 bad data, 66 no input, 69 address in use, 73 cannot create, 75
-in use by another process, 77 not permitted); 128 + n stopped by signal n.
+Not here: the commands (:mod:`weft.daemon.commands`).
 """
 
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
-if TYPE_CHECKING:
-    from weft.daemon.listen import Address
+from weft.daemon.failures import EXIT_CODES, INTERRUPTED, foreseen
+from weft.daemon.lazy import Entry, LazyGroup
 
 __all__ = ["cli", "main", "run"]
 
-INTERRUPTED: Final = 130
-"""128 + SIGINT, what shells report."""
+_AT: Final = "weft.daemon.commands"
 
-
-def _read_address(
-    _ctx: click.Context, _param: click.Parameter, value: str | None
-) -> "Address | None":
-    from weft.daemon.listen import Address
-
-    try:
-        return None if value is None else Address.parse(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.") from error
-
-
-_data = click.option(
-    "--data",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The data directory; created if it is missing.",
-)
+ENTRIES: Final = {
+    name: Entry(place, words, section)
+    for section, name, place, words in (
+        ("Daemon", "serve", f"{_AT}.serving:serve",
+         "Serve a data directory over HTTP until Ctrl-C or SIGTERM"),
+        ("Daemon", "demo", f"{_AT}.serving:demo",
+         "Show a daemon at work: a temporary store with a living load"),
+        ("Daemon", "config", "weft.daemon.options:config",
+         "Show and check what the daemon would run with"),
+        ("Daemon", "replay", f"{_AT}.serving:replay",
+         "Turn the chat logs of LOGDIR into sessions and threads"),
+        ("Look", "status", f"{_AT}.looking:status",
+         "Tell whether a daemon is ready, and what its store holds"),
+        ("Look", "doctor", f"{_AT}.looking:doctor",
+         "Examine this machine, a daemon and a data directory"),
+        ("Look", "top", f"{_AT}.watching:top",
+         "Watch rates, latencies, backlog and the hottest sessions"),
+        ("Look", "tree", f"{_AT}.looking:tree",
+         "Show sessions with their threads"),
+        ("Look", "ops", f"{_AT}.looking:ops",
+         "Show what happened: the log of operations"),
+        ("Work", "sessions", f"{_AT}.sessions:sessions",
+         "List, show, create, move and remove sessions"),
+        ("Work", "threads", f"{_AT}.threads:threads",
+         "List, show, create, move, rename and remove threads"),
+        ("Work", "run", f"{_AT}.running:run",
+         "Run a thread's workflow and print its result"),
+        ("Work", "stream", f"{_AT}.running:stream",
+         "Run a thread's workflow and print each state as it comes"),
+        ("Care", "check", f"{_AT}.care:check",
+         "Compare all stored copies of who owns what"),
+        ("Care", "repair", f"{_AT}.care:repair",
+         "Make all stored copies of who owns what the same"),
+        ("Care", "fsck", f"{_AT}.care:fsck",
+         "Find what is wrong with a data directory that nobody has open"),
+        ("Care", "backup", f"{_AT}.care:backup",
+         "Make a verified copy of a data directory, also while it is in use"),
+        ("Care", "restore", f"{_AT}.care:restore",
+         "Make a data directory from a backup, and check it"),
+        ("Care", "export", f"{_AT}.carrying:export",
+         "Write one moment of a data directory as JSON lines"),
+        ("Care", "import", f"{_AT}.carrying:import_",
+         "Bring the rows of FILE into a data directory that nobody has open"),
+        ("Shell", "completion", f"{_AT}.completion:completion",
+         "Print the completion script of a shell"),
+    )
+}  # fmt: skip
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             found = version("weft")
         except PackageNotFoundError:
@@ -58,7 +85,18 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG: Final = "\b\nExit codes:\n" + "\n".join(
+    f"  {code:<7}{words}" for code, words in EXIT_CODES
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=ENTRIES,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 @click.option(
     "--version",
     is_flag=True,
@@ -67,262 +105,13 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     callback=_print_version,
     help="Show the version and exit.",
 )
-def cli() -> None:
-    """Sessions and the threads they own: one owner, one transaction, one order."""
+def cli(debug: bool) -> None:
+    """Sessions and the threads they own: one owner, one transaction, one order.
 
-
-@cli.command()
-@_data
-@click.option(
-    "--listen",
-    callback=_read_address,
-    metavar="HOST:PORT",
-    default="127.0.0.1:8123",
-    show_default=True,
-    help="Where to answer; port 0 takes a free one.",
-)
-@click.option(
-    "--app",
-    metavar="MODULE:ATTR",
-    help="The workflows: a list, or a dict of name to function.",
-)
-@click.option(
-    "--stop-timeout",
-    "stop_timeout_s",
-    type=click.FloatRange(min=0, max=86_400),
-    metavar="SECONDS",
-    default=5.0,
-    show_default=True,
-    help="How long runs in progress may take once it is told to stop.",
-)
-def serve(
-    data: Path, listen: "Address", app: str | None, stop_timeout_s: float
-) -> None:
-    """Serve a data directory over HTTP until Ctrl-C or SIGTERM.
-
-    Answers /livez, /readyz and /metrics. The second signal stops it at once; runs that
-    have not ended are taken over at the next start.
+    Results go to stdout, talk to stderr. A command finds its daemon by itself where
+    `weft serve` runs with its defaults; --url, --socket or --data name another place.
     """
-    from weft.daemon.serve import serve as command
-
-    command(data, listen, app, stop_timeout_s)
-
-
-@cli.command()
-@click.argument("logdir", type=click.Path(path_type=Path))
-@_data
-@click.option(
-    "--metrics",
-    callback=_read_address,
-    metavar="HOST:PORT",
-    help="Serve /metrics there during the replay; port 0 takes a free one.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="How many logs to replay at once.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
-def replay(logdir: Path, data: Path, **options: Any) -> int:
-    """Turn the chat logs of LOGDIR into sessions and threads.
-
-    Every log becomes a session, every conversation a thread of it, every chat line a
-    run of that thread. A conversation that has ended is transferred to the session of
-    the user who started it. Running it again continues, or applies nothing.
-    """
-    from weft.daemon.replay_command import Options
-    from weft.daemon.replay_command import replay as command
-
-    return command(logdir, data, Options(**options))
-
-
-_output = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
-_quiet = click.option("--quiet", is_flag=True, help="Show no progress.")
-_existing = click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The data directory.",
-)
-
-
-@cli.command()
-@_existing
-@click.option("--repair", is_flag=True, help="Mend what can be mended.")
-@_output
-@_quiet
-def fsck(data: Path, repair: bool, output: str, quiet: bool) -> int:
-    """Find what is wrong with a data directory that nobody has open.
-
-    Without --repair nothing is changed. Exit codes: 0 nothing is wrong; 1 all that was
-    found is repaired; 65 damage is left; 75 somebody has it open.
-    """
-    from weft.daemon.fsck_command import fsck as command
-
-    return command(data, repair=repair, as_json=output == "json", quiet=quiet)
-
-
-@cli.command()
-@_existing
-@click.option(
-    "--to",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The backup: a directory that does not exist yet.",
-)
-@_output
-@_quiet
-def backup(data: Path, to: Path, output: str, quiet: bool) -> None:
-    """Make a verified copy of a data directory, also while it is in use."""
-    from weft.daemon.backup_command import backup as command
-
-    command(data, to, as_json=output == "json", quiet=quiet)
-
-
-@cli.command()
-@click.option(
-    "--from",
-    "source",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The backup.",
-)
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The data directory, which does not exist yet.",
-)
-@_output
-@_quiet
-def restore(source: Path, data: Path, output: str, quiet: bool) -> None:
-    """Make a data directory from a backup, and check it."""
-    from weft.daemon.restore_command import restore as command
-
-    command(source, data, as_json=output == "json", quiet=quiet)
-
-
-@cli.command()
-@_existing
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, allow_dash=True),
-    default="-",
-    show_default=True,
-    help="The file to make, which does not exist yet; - for stdout.",
-)
-@click.option(
-    "--session",
-    "sessions",
-    multiple=True,
-    metavar="ID",
-    help="Only this session; may be given several times.",
-)
-@_quiet
-def export(data: Path, out: Path, sessions: tuple[str, ...], quiet: bool) -> None:
-    """Write one moment of a data directory as JSON lines, also while it is in use."""
-    from weft.daemon.export_command import export as command
-
-    command(data, None if str(out) == "-" else out, sessions, quiet)
-
-
-@cli.command(name="import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@_data
-@click.option(
-    "--from",
-    "source",
-    type=click.Choice(["jsonl", "langgraph-sqlite"]),
-    default="jsonl",
-    show_default=True,
-    help="What the file is.",
-)
-@click.option(
-    "--session",
-    metavar="ID",
-    help="Who is to own the threads of another product.  [default: imported]",
-)
-@click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be.")
-@click.option("--resume", is_flag=True, help="Go on where an import was interrupted.")
-@_output
-@_quiet
-def import_(file: Path, data: Path, output: str, **options: Any) -> int:
-    """Bring the rows of FILE into a data directory that nobody has open.
-
-    What is there is never changed; importing a file again applies nothing. Exit codes:
-    0 all rows are in; 65 some are not, each is told with its line and the reason.
-    """
-    from weft.daemon.import_command import Options, import_file
-
-    return import_file(file, data, Options(as_json=output == "json", **options))
-
-
-@cli.command()
-@_existing
-@click.option(
-    "--session",
-    "sessions",
-    multiple=True,
-    metavar="ID",
-    help="Check this session only; may be given several times.",
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="N",
-    help="Read at most N entries a second, in small chunks.",
-)
-@click.option(
-    "--retention",
-    "retention_days",
-    type=click.FloatRange(min=0),
-    metavar="DAYS",
-    help="Report associations that have been inactive for longer, too.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "jsonl"]),
-    default="table",
-    show_default=True,
-    help="How to print the result; jsonl prints a finding a line.",
-)
-@_quiet
-def check(data: Path, **options: Any) -> int:
-    """Compare all stored copies of who owns what, also beside a running daemon.
-
-    Exit codes: 0 nothing was found; 1 something was.
-    """
-    from weft.daemon.check_command import Options
-    from weft.daemon.check_command import check as command
-
-    return command(data, Options(**options))
-
-
-@cli.command()
-@_existing
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
-@_output
-@_quiet
-def repair(data: Path, dry_run: bool, output: str, quiet: bool) -> int:
-    """Make all stored copies of who owns what the same; nobody may have it open.
-
-    Exit codes: 0 nothing is wrong any more; 1 something is left; 75 somebody has it
-    open.
-    """
-    from weft.daemon.repair_command import repair as command
-
-    return command(data, dry_run=dry_run, as_json=output == "json", quiet=quiet)
+    del debug  # read before anything can fail, see run
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -341,11 +130,13 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _fail("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        _leave_stdout()
+        return 0
     except Exception as error:
-        failure = _foreseen(error)
-        if failure is None:
+        if _wants_traceback(arguments):
             raise
-        return _fail(*failure)
+        return _fail(*_told(error))
     return result if isinstance(result, int) else 0
 
 
@@ -354,20 +145,27 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
+def _told(error: Exception) -> tuple[str, int]:
+    words = f"{type(error).__name__}: {error}. This is a defect of weft or of your "
+    words += "workflows; `weft --debug ...` shows where."
+    return foreseen(error) or (words, os.EX_SOFTWARE)
+
+
+def _wants_traceback(arguments: Sequence[str]) -> bool:
+    """Whether ``--debug`` stands before the command, or WEFT_DEBUG is set."""
+    for argument in arguments:
+        if argument == "--debug":
+            return True
+        if not argument.startswith("-"):
+            break
+    return os.environ.get("WEFT_DEBUG", "") not in {"", "0"}
+
+
 def _fail(words: str, code: int) -> int:
     click.echo(f"weft: {words}", err=True)
     return code
 
 
-def _foreseen(error: Exception) -> tuple[str, int] | None:
-    """Return the sentence and the exit code of a failure, None for a bug."""
-    code = getattr(error, "exit_code", None)
-    if isinstance(code, int):
-        return str(error), code
-    if isinstance(error, OSError):  # after exit_code: a missed deadline is one, too
-        what = error.strerror or str(error)
-        place = f"{error.filename}: " if error.filename else ""
-        denied = isinstance(error, PermissionError)
-        words = f"{place}{what}. Mend this, or name another place."
-        return words, os.EX_NOPERM if denied else os.EX_IOERR
-    return None
+def _leave_stdout() -> None:
+    """Send what is left in the buffer nowhere, or Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

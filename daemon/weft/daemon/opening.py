@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from weft.actors import Runtime
+from weft.actors import Executors, Runtime
 from weft.actors.workflow import Workflows
 from weft.daemon.progress import Show, progress
 from weft.daemon.workflows import Registry
@@ -17,12 +17,15 @@ SWITCH_INTERVAL_S: Final = 0.0005
 busy workflow cuts durable throughput to 2 %."""
 
 
-def open_runtime(data: Path, workflows: Registry) -> Runtime:
+def open_runtime(
+    data: Path, workflows: Registry, executor: Executors | None = None
+) -> Runtime:
     """Open a runtime on a data directory.
 
     Args:
         data: the directory; created if it is missing.
         workflows: what ``Runtime.open`` takes.
+        executor: where runs are executed; the runtime's own if omitted.
 
     Raises:
         SessionThreadException: it cannot be opened.
@@ -34,6 +37,7 @@ def open_runtime(data: Path, workflows: Registry) -> Runtime:
         return Runtime.open(
             store=store,
             workflows=registered,
+            executor=executor,
             switch_interval_s=SWITCH_INTERVAL_S,
             collector=True,
         )

@@ -9,13 +9,13 @@ from weft.storage import restore as restore_backup
 __all__ = ["restore"]
 
 
-def restore(backup: Path, data: Path, *, as_json: bool, quiet: bool) -> None:
+def restore(backup: Path, data: Path, *, output: str, quiet: bool) -> None:
     """Restore a backup and print its manifest.
 
     Args:
         backup: the backup's directory.
         data: the data directory; must not exist.
-        as_json: print JSON and not lines.
+        output: table, json or jsonl.
         quiet: show no progress.
 
     Raises:
@@ -24,6 +24,6 @@ def restore(backup: Path, data: Path, *, as_json: bool, quiet: bool) -> None:
         StoreFormatError: a newer version made it.
         OSError: it cannot be read or written; nothing was made.
     """
-    with progress("restore, per mille", quiet=quiet) as show:
+    with progress("restore, per mille", quiet=quiet, output=output) as show:
         manifest = restore_backup(backup, data, show)
-    print_manifest("restored", data, manifest, as_json=as_json)
+    print_manifest("restored", data, manifest, output)

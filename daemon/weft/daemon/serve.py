@@ -4,61 +4,162 @@ Guarantees:
     * What can be refused is refused before the data directory is touched.
     * One line says where it answers, once it does.
     * SIGTERM and SIGINT end it with exit status 0, in phases: it takes no more
-      connections, answers under way get 2 s; runs in progress get ``stop_timeout_s``;
-      what was submitted is written, its answers are handed out; the store is closed.
+      connections, open streams are told goodbye, answers under way get 2 s; runs in
+      progress get ``stop_timeout_s``; what was submitted is written, its answers are
+      handed out; the store is closed.
     * The second signal, in any phase, ends the waiting. What was acknowledged is kept
       all the same, and runs that have not ended are taken over at the next start.
+    * SIGHUP reads the tokens again; streams of tokens that have gone are ended.
+    * systemd, where it is the one who started it, is told of each of these; sockets
+      that it has bound take the place of those of the configuration.
 """
 
-import sys
+import resource
+import socket
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
 
 from weft.actors import Runtime
-from weft.daemon.app import create_app
-from weft.daemon.listen import Address, bind, url_of
+from weft.daemon.activation import passed_sockets
+from weft.daemon.app import Application, create_app
+from weft.daemon.checking import Checker
+from weft.daemon.config import Config, ConfigError
+from weft.daemon.http.tokens import TokenError, Tokens
+from weft.daemon.listen import Address, bind, bind_unix, url_of
+from weft.daemon.logs import logging_to, say
+from weft.daemon.notify import Heartbeat, Notifier, gets_on
 from weft.daemon.opening import open_runtime
+from weft.daemon.request_log import RequestLog
 from weft.daemon.server import HttpServer
-from weft.daemon.stop import Stop, stop_signals
+from weft.daemon.stop import Stop, reload_signal, stop_signals
+from weft.daemon.tls import Tls, check_tls
+from weft.daemon.tracing_setup import load_tracing
 from weft.daemon.workflows import load_workflows
 
 __all__ = ["serve"]
 
-STOP_TIMEOUT_S: Final = 5.0
-"""With the 2 s for answers it is less than the 10 s after which Docker kills."""
+FILES_BESIDES: Final = 256
+"""What a daemon has open besides connections: the store, its workflows' files."""
 
 
-def serve(
-    data: Path,
-    listen: Address,
-    app: str | None = None,
-    stop_timeout_s: float = STOP_TIMEOUT_S,
-) -> None:
+def serve(config: Config) -> None:
     """Serve a data directory until a signal says to stop.
 
     Args:
-        data: the directory; created if it is missing.
-        listen: where to answer.
-        app: the workflows, ``MODULE:ATTR``.
-        stop_timeout_s: what runs in progress get at the end, in seconds.
+        config: from :func:`weft.daemon.config.load`.
 
     Raises:
         AppError: there are no such workflows.
+        ConfigError: no data directory is named.
         ListenError: the address cannot be listened on.
         SessionThreadException: the data directory cannot be opened.
+        TokenError: the tokens cannot be used.
     """
-    workflows = load_workflows(app)
-    with bind(listen) as listener:
-        url = url_of(listener)
-        runtime = open_runtime(data, workflows)
-        with runtime:  # should something below fail
-            server = HttpServer(
-                create_app(runtime), listener, lambda: _say_ready(data, url)
-            )
-            with stop_signals(Stop(lambda: _stop(server, runtime))):
-                server.serve_until_stopped()
-                _say_stopping(runtime, stop_timeout_s)
-                runtime.close(stop_timeout_s)
+    http = config.http
+    data = _data_of(config)
+    workflows = load_workflows(config.daemon.app)
+    tracing = load_tracing(config.daemon.tracing)
+    tokens = Tokens(http.token_path)
+    tls = _tls_of(config)
+    _allow_files(http.connections_max)
+    notifier = Notifier()
+    with ExitStack() as stack:
+        stack.enter_context(_logging(config))
+        secured = tokens.required and tls is not None
+        listener, local = _sockets(config, secured=secured, stack=stack)
+        executor = tracing.executors() if tracing else None
+        runtime = stack.enter_context(open_runtime(data, workflows, executor))
+        if tracing:
+            tracing.follow(runtime)
+        app = create_app(runtime, http.settings, tokens)
+        logged = RequestLog(app)
+        server = HttpServer(
+            tracing.requests(logged) if tracing else logged,
+            listener,
+            lambda: notifier.ready(_say_ready(data, listener, local, tls)),
+            on_stopping=lambda: _begin_to_stop(app, notifier),
+            local=local,
+            tls=tls,
+            connections_max=http.connections_max,
+            on_rejected=app.site.counter.reject_connection,
+        )
+        reload = reload_signal(lambda: _reload(app, server, tokens, notifier))
+        stack.enter_context(reload)
+        stack.enter_context(_heartbeat(notifier, runtime))
+        stack.enter_context(stop_signals(Stop(lambda: _stop(server, runtime))))
+        with Checker(runtime, config.daemon.checks):
+            server.serve_until_stopped()
+        _say_stopping(runtime, config.daemon.stop_timeout_s)
+        runtime.close(config.daemon.stop_timeout_s)
+
+
+def _data_of(config: Config) -> Path:
+    if config.daemon.data is None:
+        raise ConfigError("No data directory is named", "Give --data DIR.")
+    return Path(config.daemon.data)
+
+
+def _tls_of(config: Config) -> Tls | None:
+    cert, key = config.http.tls_cert, config.http.tls_key
+    return None if cert is None or key is None else check_tls(Path(cert), Path(key))
+
+
+def _logging(config: Config) -> AbstractContextManager[None]:
+    daemon = config.daemon
+    return logging_to(log_format=daemon.log_format, log_level=daemon.log_level)
+
+
+def _sockets(
+    config: Config, *, secured: bool, stack: ExitStack
+) -> tuple[socket.socket | None, list[socket.socket]]:
+    """Return the sockets to serve: those of systemd, or else of the configuration."""
+    passed = stack.enter_context(passed_sockets(secured=secured))
+    if passed:
+        return passed.listener, list(passed.local)
+    http = config.http
+    listener = None
+    if http.listen:
+        address = Address.parse(http.listen)
+        listener = stack.enter_context(bind(address, secured=secured))
+    local = [Path(http.socket)] if http.socket is not None else []
+    return listener, [stack.enter_context(bind_unix(path)) for path in local]
+
+
+def _heartbeat(notifier: Notifier, runtime: Runtime) -> Heartbeat:
+    limit_s = notifier.watchdog_s or 0.0
+    return Heartbeat(notifier, lambda: gets_on(runtime, limit_s))
+
+
+def _allow_files(connections_max: int) -> None:
+    """Let the process have as many files open as it may have connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections_max + FILES_BESIDES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _reload(
+    app: Application, server: HttpServer, tokens: Tokens, notifier: Notifier
+) -> None:
+    """Read the tokens again; in a signal handler."""
+    notifier.reloading()
+    try:
+        number = tokens.reload()
+    except TokenError as error:
+        words = f"{error} The tokens are the same as before."
+    else:
+        server.call_soon(lambda: app.site.streams.revoke(tokens.knows))
+        words = f"reloaded; tokens: {number}"
+    say(words)
+    notifier.ready(words)
+
+
+def _begin_to_stop(app: Application, notifier: Notifier) -> None:
+    notifier.stopping()
+    app.goodbye()
 
 
 def _stop(server: HttpServer, runtime: Runtime) -> None:
@@ -68,17 +169,25 @@ def _stop(server: HttpServer, runtime: Runtime) -> None:
     server.stop()
 
 
-def _say_ready(data: Path, url: str) -> None:
-    _say(f"serving {data} on {url} (metrics: {url}/metrics; stop: Ctrl-C)")
+def _say_ready(
+    data: Path,
+    listener: socket.socket | None,
+    local: list[socket.socket],
+    tls: Tls | None,
+) -> str:
+    places = [f"the socket {each.getsockname()}" for each in local]
+    hints = "stop: Ctrl-C"
+    if listener is not None:
+        url = url_of(listener, "http" if tls is None else "https")
+        places.insert(0, url)
+        hints = f"metrics: {url}/metrics; {hints}"
+    serving = f"serving {data} on {' and '.join(places)}"
+    say(f"{serving} ({hints})")
+    return serving
 
 
 def _say_stopping(runtime: Runtime, timeout_s: float) -> None:
     running = runtime.statistics().actors["thread", "running"]
     if running:
         runs = "1 run gets" if running == 1 else f"{running} runs get"
-        _say(f"stopping; {runs} {timeout_s:g} s (stop now: Ctrl-C)")
-
-
-def _say(words: str) -> None:
-    sys.stderr.write(f"weft: {words}\n")
-    sys.stderr.flush()
+        say(f"stopping; {runs} {timeout_s:g} s (stop now: Ctrl-C)")

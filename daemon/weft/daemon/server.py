@@ -3,20 +3,26 @@
 Guarantees:
     * A stop ends within 2 s whatever clients do, and leaves the exit status alone:
       uvicorn would wait for the last connection, then die of the signal it had caught.
+      Whoever holds a stream open is told first.
     * Signals are not touched: who owns the main OS thread decides what they mean.
+    * Clients beyond ``connections_max`` are told to come again; one that does not say
+      within 10 s what it wants is hung up on.
 """
 
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from asyncio import AbstractEventLoop, TimerHandle, Transport, get_running_loop
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from weft.daemon.listen import url_of
+from weft.daemon.tls import Tls
 
 __all__ = ["BackgroundServer", "HttpServer"]
 
@@ -27,39 +33,113 @@ seconds."""
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = GRACE_S + 2.0
 
+CONNECTIONS_MAX: Final = 4096
+
+HEAD_TIMEOUT_S: Final = 10.0
+"""From the first byte of a request, or from connecting, to the end of its headers."""
+
+_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+class _Connection(HttpToolsProtocol):
+    """A client, who gets so much time to say what it wants."""
+
+    connections_max = CONNECTIONS_MAX
+    on_rejected: Callable[[], object] = staticmethod(_nothing)
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.connections_max:
+            self.on_rejected()
+            transport.write(_FULL)
+            transport.close()
+        else:
+            self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._begin()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._end()
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
 
 class HttpServer(uvicorn.Server):
-    """A server on a bound socket.
+    """A server on bound sockets.
 
     Args:
         app: what answers.
         listener: from :func:`weft.daemon.listen.bind`; the server closes it.
         on_ready: called once requests are answered.
+        on_stopping: called on the event loop before connections are waited for.
+        local: sockets that are served besides, without TLS.
+        tls: the certificate of the listener.
+        connections_max: open at once.
+        on_rejected: called on the event loop for each that is one too many.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        listener: socket.socket,
-        on_ready: Callable[[], object] = lambda: None,
+        listener: socket.socket | None,
+        on_ready: Callable[[], object] = _nothing,
+        *,
+        on_stopping: Callable[[], object] = _nothing,
+        local: Sequence[socket.socket] = (),
+        tls: Tls | None = None,
+        connections_max: int = CONNECTIONS_MAX,
+        on_rejected: Callable[[], object] = _nothing,
     ) -> None:
+        limits = {
+            "connections_max": connections_max,
+            "on_rejected": staticmethod(on_rejected),
+        }
+        protocol = type("_Limited", (_Connection,), limits)
         config = uvicorn.Config(
             app,
             access_log=False,
-            http="httptools",
+            http=protocol,
             lifespan="off",
             log_config=None,
+            proxy_headers=False,
             server_header=False,
+            ssl_certfile=None if tls is None else tls.cert,
+            ssl_keyfile=None if tls is None else tls.key,
             timeout_graceful_shutdown=GRACE_S,
             ws="none",
         )
         super().__init__(config)
-        self._listener = listener
+        self._listeners = [] if listener is None else [listener]
+        self._local = local
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
+        self._loop: AbstractEventLoop | None = None
 
     def serve_until_stopped(self) -> None:
         """Answer requests until :meth:`stop`, on the calling OS thread."""
-        self.run(sockets=[self._listener])
+        self.run(sockets=[*self._listeners, *self._local])
 
     def stop(self) -> None:
         """Ask for the end, from a signal handler or any OS thread.
@@ -69,10 +149,34 @@ class HttpServer(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have a function called on the event loop, if it runs; from any OS thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(function)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
-        await super().startup(sockets)
+        self._loop = get_running_loop()
+        await super().startup(
+            [each for each in sockets or [] if each not in self._local]
+        )
+        for each in self._local:  # uvicorn would speak TLS there, too
+            self.servers.append(
+                await self._loop.create_server(self._connect, sock=each)
+            )
         self._on_ready()
+
+    def _connect(self) -> HttpToolsProtocol:
+        protocol: Any = self.config.http_protocol_class
+        connection: HttpToolsProtocol = protocol(
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return connection
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell those who hold a stream open, then wait for what is under way."""
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -86,15 +190,16 @@ class BackgroundServer:
     Args:
         app: what answers.
         listener: from :func:`weft.daemon.listen.bind`.
+        options: of :class:`HttpServer`.
 
     Attributes:
         url: where it answers.
     """
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
-        self.url = url_of(listener)
+    def __init__(self, app: ASGIApp, listener: socket.socket, **options: Any) -> None:
+        self.url = url_of(listener, "https" if options.get("tls") else "http")
         self._ready = threading.Event()
-        self._server = HttpServer(app, listener, self._ready.set)
+        self._server = HttpServer(app, listener, self._ready.set, **options)
         self._os_thread = threading.Thread(
             target=self._server.serve_until_stopped, name="weft-http", daemon=True
         )

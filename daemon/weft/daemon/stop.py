@@ -1,4 +1,4 @@
-"""Being told to stop: SIGINT (Ctrl-C) and SIGTERM, noted now and obeyed later.
+"""Being told to stop (SIGINT, SIGTERM), noted now and obeyed later; or to reload.
 
 Guarantees: inside the block neither signal ends the process or breaks into what it
 does; the work looks at the request where stopping is safe.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stop", "Stopped", "stop_signals"]
+__all__ = ["Stop", "Stopped", "reload_signal", "stop_signals"]
 
 
 class Stopped(Exception):
@@ -70,3 +70,17 @@ def stop_signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def reload_signal(on_request: Callable[[], object]) -> Iterator[None]:
+    """Have SIGHUP call a function, on the main OS thread, for a with block."""
+
+    def note(_signum: int, _frame: FrameType | None) -> None:
+        on_request()
+
+    before = signal.signal(signal.SIGHUP, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,319 @@
+"""The connection to a daemon: requests from any OS thread, answers as futures.
+
+One event loop on an OS thread of its own does all the talking, so that the same future
+is waited for in plain code and awaited on any event loop.
+
+Guarantees:
+    * every wait has a deadline: for a connection, for an answer, for the next sign of
+      life of a stream;
+    * a request whose connection breaks is sent once more: what changes anything carries
+      an op_id, so it is applied once all the same;
+    * what does not come fails as a :class:`SessionThreadException` with that op_id.
+
+Not here: what is asked.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from weft.actors import Future
+from weft.daemon.client.errors import DaemonUnreachable
+from weft.daemon.client.problems import error_of_answer
+from weft.daemon.client.server_events import ServerEvent, read_events
+from weft.storage import (
+    DeadlineExceeded,
+    InvalidArgument,
+    SessionThreadException,
+    StoreClosed,
+)
+
+__all__ = ["Connection", "Request", "path_of"]
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 60.0
+"""Twice what a daemon gives an operation unless it is told otherwise."""
+
+SILENCE_S: Final = 60.0
+"""Four heartbeats of a daemon's streams."""
+
+GRACE_S: Final = 5.0
+
+CLOSE_TIMEOUT_S: Final = 5.0
+
+_BROKEN: Final = (httpx.NetworkError, httpx.RemoteProtocolError)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked.
+
+    Attributes:
+        method: of HTTP.
+        path: from :func:`path_of`.
+        body: what msgspec can encode; None for none.
+        query: None in it is left out.
+        op_id: the idempotency key.
+        timeout_s: how long the daemon may take; None for its own limit.
+    """
+
+    method: str
+    path: str
+    body: Any = None
+    query: Mapping[str, Any] = {}
+    op_id: str | None = None
+    timeout_s: float | None = None
+
+
+def path_of(*parts: str) -> str:
+    """Return a path; the parts may hold any character."""
+    return "/" + "/".join(map(_segment, parts))
+
+
+def _segment(part: str) -> str:
+    if part in {".", ".."}:  # a way up, if left as they are
+        return part.replace(".", "%2E")
+    return quote(part, safe="")
+
+
+class Connection:
+    """A daemon, from a client's side.
+
+    Args:
+        place: a URL, ``HOST:PORT``, or the path of a Unix socket (``unix:PATH``, or a
+            path with a slash).
+        token: to be shown; None for none.
+        verify: an SSL context for the daemon's certificate; None for the system's.
+
+    Attributes:
+        place: as a URL.
+        loop: the event loop that does the talking.
+        grace_s: for an answer to say itself that its deadline has passed.
+    """
+
+    def __init__(
+        self, place: str | Path, token: str | None = None, *, verify: Any = None
+    ) -> None:
+        self.place, base, socket = _reached(place)
+        headers = {"User-Agent": "weft"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._client = httpx.AsyncClient(
+            base_url=base,
+            headers=headers,
+            transport=httpx.AsyncHTTPTransport(
+                # Without TLS no certificates are read: that takes 20 ms.
+                verify=base.startswith("https:") if verify is None else verify,
+                uds=socket,
+                limits=httpx.Limits(max_keepalive_connections=16),
+                trust_env=False,  # a proxy is for the network, not for one's daemon
+            ),
+            trust_env=False,
+        )
+        self.loop = asyncio.new_event_loop()
+        self.grace_s = GRACE_S
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._os_thread = threading.Thread(
+            target=self.loop.run_forever, name="weft-client", daemon=True
+        )
+        self._os_thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is asked any more."""
+        return self._closed
+
+    def ask(self, request: Request, decode: Callable[[Any], T]) -> Future[T]:
+        """Return what the daemon answers.
+
+        Args:
+            request: what is asked.
+            decode: makes the answer of decoded JSON, None where there was none.
+        """
+        future: Future[T] = Future()
+        future.op_id = request.op_id
+        self.begin(self._answer(future, request, decode), future.try_fail)
+        return future
+
+    def begin(
+        self,
+        work: Coroutine[Any, Any, None],
+        on_failure: Callable[[BaseException], object],
+    ) -> None:
+        """Have a coroutine run on the client's loop.
+
+        Args:
+            work: tells its own success.
+            on_failure: is told what it raised, or that the client was closed.
+        """
+        if self._closed:
+            work.close()
+            on_failure(_closed())
+            return
+        self.loop.call_soon_threadsafe(self._start, work, on_failure)
+
+    def _start(
+        self,
+        work: Coroutine[Any, Any, None],
+        on_failure: Callable[[BaseException], object],
+    ) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                on_failure(_closed())
+            except Exception as error:  # noqa: BLE001 - whoever waits is told
+                on_failure(error)
+
+        task = self.loop.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(
+        self, future: Future[T], request: Request, decode: Callable[[Any], T]
+    ) -> None:
+        wait_s = ANSWER_TIMEOUT_S if request.timeout_s is None else request.timeout_s
+        async with self._sent(
+            request, "application/json", wait_s + self.grace_s
+        ) as answer:
+            content = await answer.aread()
+        future.try_set(decode(msgspec.json.decode(content) if content else None))
+
+    @asynccontextmanager
+    async def follow(self, request: Request) -> AsyncIterator[AsyncIterator[Any]]:
+        """Open a stream of events for the time of a with block; on the client's loop.
+
+        Raises:
+            DaemonUnreachable: there is no daemon, or it does not give a sign of life.
+            SessionThreadException: the daemon refused.
+        """
+        async with self._sent(request, "text/event-stream", SILENCE_S) as answer:
+            events: AsyncIterator[ServerEvent] = read_events(answer.aiter_lines())
+            yield events
+
+    @asynccontextmanager
+    async def _sent(
+        self, request: Request, accept: str, silence_s: float
+    ) -> AsyncIterator[httpx.Response]:
+        try:
+            answer = await self._send(request, accept, silence_s)
+            try:
+                if answer.is_error:
+                    content = await answer.aread()
+                    raise error_of_answer(
+                        answer.status_code, content, answer.headers, request.op_id
+                    )
+                yield answer
+            finally:
+                await answer.aclose()
+        except SessionThreadException:  # one of them is an OSError, too
+            raise
+        except httpx.TimeoutException as error:
+            words = f"{self.place} did not answer in time."
+            raise DeadlineExceeded(words, op_id=request.op_id, cause=error) from error
+        except (httpx.TransportError, OSError) as error:
+            words = (
+                f"{self.place} does not answer: {str(error) or type(error).__name__}."
+            )
+            raise DaemonUnreachable(words, op_id=request.op_id, cause=error) from error
+
+    async def _send(
+        self, request: Request, accept: str, silence_s: float
+    ) -> httpx.Response:
+        made = self._made(request, accept, silence_s)
+        try:
+            return await self._client.send(made, stream=True)
+        except httpx.ConnectError:
+            raise
+        except _BROKEN:  # a kept connection that the daemon has given up
+            return await self._client.send(made, stream=True)
+
+    def _made(self, request: Request, accept: str, silence_s: float) -> httpx.Request:
+        headers = {"Accept": accept}
+        if request.op_id is not None:
+            headers["Idempotency-Key"] = _header(request.op_id)
+        if request.timeout_s is not None:
+            headers["Weft-Timeout"] = repr(float(request.timeout_s))
+        content = None
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+            content = _encoded(request.body)
+        given = {k: v for k, v in request.query.items() if v is not None}
+        timeout = httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S)
+        return self._client.build_request(
+            request.method,
+            request.path,
+            content=content,
+            params=given,
+            headers=headers,
+            timeout=timeout,
+        )
+
+    def close(self) -> None:
+        """Hang up; who waits for an answer is told. Closing twice is no error."""
+        if self._closed:
+            return
+        self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(CLOSE_TIMEOUT_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._os_thread.join(CLOSE_TIMEOUT_S)
+        self.loop.close()
+
+    async def _end(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT_S / 2)
+        with suppress(httpx.HTTPError):
+            await self._client.aclose()
+
+
+def _closed() -> SessionThreadException:
+    return StoreClosed("The client is closed.")
+
+
+def _header(op_id: str) -> str:
+    if op_id.isascii():
+        return op_id
+    raise InvalidArgument("An op_id over HTTP has ASCII characters only.", op_id=op_id)
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        words = f"What is sent is no JSON: {error}."
+        raise InvalidArgument(words, cause=error) from error
+
+
+def _reached(place: str | Path) -> tuple[str, str, str | None]:
+    """Return a daemon's name, the base of its URLs, and its Unix socket if it is one.
+
+    Raises:
+        InvalidArgument: it is no place.
+    """
+    text = str(place)
+    is_socket = isinstance(place, Path) or "/" in text.partition("://")[0]
+    if is_socket or text.startswith("unix:"):
+        path = text.removeprefix("unix://").removeprefix("unix:")
+        return f"unix://{path}", "http://localhost", path
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        is_usable = httpx.URL(text).scheme in {"http", "https"} and httpx.URL(text).host
+    except httpx.InvalidURL:
+        is_usable = ""
+    if not is_usable:
+        words = f"{str(place)!r} is neither a URL nor the path of a socket."
+        raise InvalidArgument(words)
+    return text.rstrip("/"), text, None

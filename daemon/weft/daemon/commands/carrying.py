@@ -1,0 +1,87 @@
+"""``weft export`` and ``weft import``: stores in and out of other forms."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from weft.daemon.commands.choices import (
+    data_option,
+    dry_run_option,
+    existing_option,
+    output_option,
+    quiet_option,
+)
+
+__all__ = ["export", "import_"]
+
+
+@click.command()
+@existing_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, allow_dash=True),
+    default="-",
+    show_default=True,
+    help="The file to make, which does not exist yet; - for stdout.",
+)
+@click.option(
+    "--session",
+    "sessions",
+    multiple=True,
+    metavar="ID",
+    help="Only this session; may be given several times.",
+)
+@quiet_option
+def export(data: Path, out: Path, sessions: tuple[str, ...], quiet: bool) -> None:
+    """Write one moment of a data directory as JSON lines.
+
+    This works beside a daemon that writes it, too.
+    """
+    from weft.daemon.export_command import export as command
+
+    command(data, None if str(out) == "-" else out, sessions, quiet)
+
+
+_FORMS: Final = ("jsonl", "langgraph-sqlite", "sql")
+
+
+class _Import(click.Command):
+    """``weft import sql FILE`` is ``weft import FILE --from sql``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read a form that stands where FILE does; a file so named is ./sql."""
+        if args and args[0] in _FORMS:
+            args = ["--from", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.command(name="import", cls=_Import)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_option
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(_FORMS),
+    default="jsonl",
+    show_default=True,
+    help="What the file is.",
+)
+@click.option(
+    "--session",
+    metavar="ID",
+    help="Who is to own threads that no session owns.  [default: imported]",
+)
+@dry_run_option
+@click.option("--resume", is_flag=True, help="Go on where an import was interrupted.")
+@output_option
+@quiet_option
+def import_(file: Path, data: Path, **options: Any) -> int:
+    """Bring the rows of FILE into a data directory that nobody has open.
+
+    What is there is never changed; importing a file again applies nothing. Exit codes:
+    0 all rows are in; 65 some are not, each is told with its line and the reason.
+    """
+    from weft.daemon.import_command import Options, import_file
+
+    return import_file(file, data, Options(**options))

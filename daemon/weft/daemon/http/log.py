@@ -1,0 +1,213 @@
+"""What happened, over HTTP: the operation log as a list, and as it grows.
+
+``GET /events`` follows the log: its ids are the ``seq`` of operations, so a client that
+comes back with ``Last-Event-ID`` goes on exactly behind what it has, also after the
+daemon was restarted. Its events:
+
+===========  =====================================================================
+position     where the stream stands: at the beginning, and now and then while what
+             happens is not for this reader
+operation    an operation was applied
+gap          the log has forgotten what came between; behind ``resume_after`` it goes on
+goodbye      the daemon stops; come back with the last id
+===========  =====================================================================
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from weft.actors.events import EventsExpired
+from weft.daemon.http.access import Access
+from weft.daemon.http.call import Call
+from weft.daemon.http.decoding import Id
+from weft.daemon.http.endpoint import Table
+from weft.daemon.http.problems import Fault, RequestFault
+from weft.daemon.http.streams import EventStream, ServerEvent
+from weft.daemon.http.views import OperationView
+from weft.storage import OperationRecord, SessionThreadException, Snapshot
+from weft.storage.keys import log_place
+
+__all__ = ["log"]
+
+log: Final = Table("operations")
+
+SEQ_MAX: Final = (1 << 63) - 1
+LIMIT_MAX: Final = 1000
+PASSED_MAX: Final = 256
+"""Operations that are not for a reader, before it is told where it stands."""
+
+Seq = Annotated[int, msgspec.Meta(ge=0, le=SEQ_MAX)]
+Cursor = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}[.][0-9]{1,18}$")]
+
+
+class LogFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Which entries: behind a ``seq`` or a cursor, of a session, of a thread."""
+
+    after_seq: Seq = 0
+    session_id: Id | None = None
+    thread_id: Id | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = 100
+    cursor: Cursor | None = None
+
+
+class FeedFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """Which operations: behind a ``seq`` (else from now on), of a session, a thread."""
+
+    after_seq: Seq | None = None
+    session_id: Id | None = None
+    thread_id: Id | None = None
+
+
+class OperationPage(msgspec.Struct):
+    """Entries, and where the next page begins; null while there is none."""
+
+    operations: list[OperationView]
+    next_cursor: str | None = None
+
+
+Entry = tuple[bytes, OperationRecord]
+
+
+@log.get("/operations")
+async def list_operations(call: Call[None, LogFilter]) -> OperationPage:
+    """List the operation log, applied and refused, in the one order."""
+    return await call.beside(lambda: _page(call))
+
+
+def _page(call: Call[None, LogFilter]) -> OperationPage:
+    query = call.query
+    with call.runtime.store.read() as snapshot:
+        entries = _concerning(
+            _seen(call.access, snapshot, _entries(snapshot, query)),
+            query.session_id,
+            query.thread_id,
+        )
+        found = list(islice(entries, query.limit))
+    cursor = _cursor(found[-1][0]) if len(found) == query.limit else None
+    return OperationPage([_view(call, record) for _, record in found], cursor)
+
+
+def _entries(snapshot: Snapshot, query: LogFilter) -> Iterator[Entry]:
+    start = log_place(query.after_seq + 1) if query.after_seq else None
+    if query.cursor is not None:
+        seq, _, position = query.cursor.partition(".")
+        start = log_place(int(seq), int(position) + 1)
+    return snapshot.scan("L", b"", start=start)
+
+
+def _cursor(place: bytes) -> str:
+    half = len(place) // 2
+    seq, position = (int.from_bytes(part) for part in (place[:half], place[half:]))
+    return f"{seq}.{position}"
+
+
+def _seen(
+    access: Access, snapshot: Snapshot, entries: Iterator[Entry]
+) -> Iterator[Entry]:
+    for place, record in entries:
+        seen = access.record(snapshot, record)
+        if seen is not None:
+            yield place, seen
+
+
+def _concerning(
+    entries: Iterator[Entry], session_id: str | None, thread_id: str | None
+) -> Iterator[Entry]:
+    return (entry for entry in entries if _concerns(entry[1], session_id, thread_id))
+
+
+def _concerns(
+    record: OperationRecord, session_id: str | None, thread_id: str | None
+) -> bool:
+    return (session_id is None or session_id in record.session_ids) and (
+        thread_id is None or thread_id in record.thread_ids
+    )
+
+
+def _view(call: Call[Any, Any], record: OperationRecord) -> OperationView:
+    return OperationView.of(record, call.principal.given_key(record.op_id))
+
+
+@log.get("/operations/{op_id}")
+async def get_operation(call: Call[None, None]) -> OperationView:
+    """Return what became of the operation under an idempotency key."""
+    op_id = call.principal.own_key(call.path("op_id"))
+    record = await call.coordinator.get_operation(op_id)
+    if record is not None:
+        with call.runtime.store.read() as snapshot:
+            record = call.access.record(snapshot, record)
+    if record is None:
+        raise RequestFault(
+            404,
+            "There is no operation under this key: it never came, or the log has "
+            "forgotten it. Look at the present state.",
+        )
+    return _view(call, record)
+
+
+@log.get("/events")
+async def follow_events(call: Call[None, FeedFilter]) -> EventStream[OperationView]:
+    """Follow what happens as server-sent events, from any place in the log.
+
+    ``Last-Event-ID`` says where to go on, else ``after_seq``, else it begins now.
+    """
+    after_seq = _resumption(call)
+    if after_seq is None:
+        with call.runtime.store.read() as snapshot:
+            after_seq = snapshot.seq
+    return call.stream(_follow(call, after_seq))
+
+
+def _resumption(call: Call[None, FeedFilter]) -> int | None:
+    given = call.last_event_id
+    if not given:
+        return call.query.after_seq
+    if not (given.isascii() and given.isdecimal()) or int(given) > SEQ_MAX:
+        words = f"Expected a seq, got {given!r}"
+        faults = [Fault("header", "Last-Event-ID", words)]
+        raise RequestFault(422, f"The Last-Event-ID is wrong: {words}.", faults)
+    return int(given)
+
+
+async def _follow(
+    call: Call[None, FeedFilter], after_seq: int
+) -> AsyncIterator[ServerEvent]:
+    yield _position(after_seq)
+    passed = 0
+    while True:
+        try:
+            async for record in call.runtime.events(after_seq):
+                after_seq, passed = record.seq or 0, passed + 1
+                event = _event(call, record)
+                if event is not None:
+                    passed = 0
+                    yield event
+                elif passed % PASSED_MAX == 0:
+                    yield _position(after_seq)
+            return
+        except EventsExpired as expired:
+            data = {"after_seq": after_seq, "resume_after": expired.resume_after}
+            after_seq = expired.resume_after
+            yield ServerEvent(data, "gap", str(after_seq))
+        except SessionThreadException as error:
+            yield ServerEvent({"detail": str(error)}, "error")
+            return
+
+
+def _position(seq: int) -> ServerEvent:
+    return ServerEvent({"seq": seq}, "position", str(seq))
+
+
+def _event(call: Call[None, FeedFilter], record: OperationRecord) -> ServerEvent | None:
+    if not _concerns(record, call.query.session_id, call.query.thread_id):
+        return None
+    seen: OperationRecord | None = record
+    if call.access.owner is not None:
+        with call.runtime.store.read() as snapshot:
+            seen = call.access.record(snapshot, record)
+    if seen is None or not _concerns(seen, call.query.session_id, call.query.thread_id):
+        return None
+    return ServerEvent(_view(call, seen), "operation", str(seen.seq))

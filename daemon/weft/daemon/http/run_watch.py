@@ -1,0 +1,80 @@
+"""Who waits for something to happen on a thread, and one look at the changes for all.
+
+Guarantees: whoever asks for a :class:`Watched` before looking at the store misses
+nothing that happens after; while nobody waits, nothing is read.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from weft.actors import Events, EventsExpired, Runtime
+
+__all__ = ["ThreadWatch"]
+
+
+class ThreadWatch:
+    """Tells of changes of threads; all on one event loop.
+
+    Args:
+        runtime: whose changes.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing happens any more."""
+        return self._runtime.closed
+
+    def is_watched(self, thread_id: str) -> bool:
+        """Whether somebody waits for what happens on a thread."""
+        return thread_id in self._waiting
+
+    @contextmanager
+    def watching(self, thread_id: str) -> Iterator[asyncio.Event]:
+        """Watch a thread for the time of a with block.
+
+        The event is set when something has happened, or the runtime was closed; who
+        waits for more clears it before looking.
+        """
+        event = asyncio.Event()
+        self._waiting.setdefault(thread_id, set()).add(event)
+        if self._task is None:
+            feed = self._from_now()
+            self._task = asyncio.get_running_loop().create_task(self._follow(feed))
+        try:
+            yield event
+        finally:
+            others = self._waiting[thread_id]
+            others.discard(event)
+            if not others:
+                del self._waiting[thread_id]
+            if not self._waiting and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def _from_now(self) -> Events:
+        with self._runtime.store.read() as snapshot:
+            return self._runtime.events(snapshot.seq)
+
+    async def _follow(self, feed: Events) -> None:
+        while True:
+            try:
+                async for record in feed:
+                    for thread_id in record.thread_ids:
+                        for event in self._waiting.get(thread_id, ()):
+                            event.set()
+                break
+            except EventsExpired:  # too slow for the log: anything may have happened
+                self._tell_all()
+                feed = self._from_now()
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        for events in self._waiting.values():
+            for event in events:
+                event.set()

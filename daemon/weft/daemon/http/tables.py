@@ -1,0 +1,52 @@
+"""All tables of endpoints: a new one is entered here, and is served and described."""
+
+from typing import Final
+
+from weft.daemon.http.assistants import assistants
+from weft.daemon.http.checks import checks
+from weft.daemon.http.endpoint import Table
+from weft.daemon.http.executions import executions
+from weft.daemon.http.health import health
+from weft.daemon.http.info import info
+from weft.daemon.http.interactions import interactions
+from weft.daemon.http.log import log
+from weft.daemon.http.planned import planned
+from weft.daemon.http.probes import probes
+from weft.daemon.http.protocol_states import protocol_states
+from weft.daemon.http.protocol_threads import protocol_threads
+from weft.daemon.http.records import records
+from weft.daemon.http.runs import runs
+from weft.daemon.http.runs_stateless import stateless_runs
+from weft.daemon.http.sessions import sessions
+from weft.daemon.http.thread_search import thread_search
+from weft.daemon.http.thread_storage import thread_storage
+from weft.daemon.http.thread_stream import thread_stream
+from weft.daemon.http.threads import threads
+from weft.daemon.http.transactions import transactions
+
+__all__ = ["TABLES"]
+
+TABLES: Final[tuple[Table, ...]] = (
+    probes,
+    health,
+    info,
+    assistants,
+    sessions,
+    thread_search,
+    protocol_threads,
+    protocol_states,
+    thread_storage,
+    threads,
+    records,
+    executions,
+    runs,
+    stateless_runs,
+    thread_stream,
+    transactions,
+    interactions,
+    checks,
+    log,
+    planned,
+)
+"""In this order paths are matched: a literal path before one with a part in its
+place."""

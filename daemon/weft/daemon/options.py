@@ -1,0 +1,157 @@
+"""Command line options that are keys of the configuration, and ``weft config``."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from weft.daemon.config import Config
+
+__all__ = ["config", "load_config", "serve_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _check_address(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> str | None:
+    from weft.daemon.listen import Address
+
+    try:
+        return str(Address.parse(value)) if value else value
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+
+
+_file = click.option(
+    "--config",
+    "file",
+    envvar="WEFT_CONFIG",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration, TOML; options and WEFT_SECTION__KEY come before it.",
+)
+
+_SERVE = (
+    _file,
+    click.option(
+        "--data",
+        "daemon__data",
+        type=click.Path(file_okay=False),
+        help="The data directory; created if it is missing.",
+    ),
+    click.option(
+        "--listen",
+        "http__listen",
+        callback=_check_address,
+        metavar="HOST:PORT",
+        help="Where to answer; port 0 takes a free one.  [default: 127.0.0.1:8123]",
+    ),
+    click.option(
+        "--socket",
+        "http__socket",
+        metavar="PATH",
+        help="A Unix socket to answer on besides; nobody else can use it.",
+    ),
+    click.option(
+        "--app",
+        "daemon__app",
+        metavar="MODULE:ATTR",
+        help="The workflows: a list, or a dict of name to function.",
+    ),
+    click.option(
+        "--token-file",
+        "http__token_file",
+        metavar="FILE",
+        help="Who may ask; SIGHUP reads it again.",
+    ),
+    click.option(
+        "--tls-cert", "http__tls_cert", metavar="FILE", help="A certificate, PEM."
+    ),
+    click.option("--tls-key", "http__tls_key", metavar="FILE", help="Its key, PEM."),
+    click.option(
+        "--stop-timeout",
+        "daemon__stop_timeout_s",
+        type=click.FloatRange(min=0, max=86_400),
+        metavar="SECONDS",
+        help="How long runs in progress may take once it is told to stop.  "
+        "[default: 5]",
+    ),
+    click.option(
+        "--log-format",
+        "daemon__log_format",
+        type=click.Choice(["text", "json"]),
+        help="How to log, on stderr.  [default: text]",
+    ),
+    click.option(
+        "--log-level",
+        "daemon__log_level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        help="What to log; requests and operations are info.  [default: warning]",
+    ),
+)
+
+
+def serve_options(command: F) -> F:
+    """Add the options of ``weft serve``; it is called with the file and the rest."""
+    for option in reversed(_SERVE):
+        command = option(command)
+    return command
+
+
+def load_config(file: Path | None, flags: dict[str, Any]) -> "Config":
+    """Return the configuration that a command line means.
+
+    Raises:
+        ConfigError: something in it is wrong.
+        click.UsageError: nothing names a data directory.
+    """
+    from weft.daemon.config import load
+
+    config = load(file, flags=flags)
+    if config.daemon.data is None:
+        raise click.UsageError("Missing option '--data'.")
+    return config
+
+
+@click.group()
+def config() -> None:
+    """Show and check what the daemon would run with."""
+
+
+@config.command()
+@_file
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["toml", "json"]),
+    default="toml",
+    show_default=True,
+    help="How to print it.",
+)
+def show(file: Path | None, output: str) -> None:
+    """Print the configuration with all defaults; secrets are no part of it."""
+    from weft.daemon.config_command import show as command
+
+    command(file, as_json=output == "json")
+
+
+@config.command()
+@_file
+def check(file: Path | None) -> None:
+    """Find out whether the daemon could begin with it.
+
+    Exit codes: 0 it could; 78 something is wrong; 77 it may not listen there.
+    """
+    from weft.daemon.config_command import check as command
+
+    command(file)
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration."""
+    from weft.daemon.config_command import schema as command
+
+    command()

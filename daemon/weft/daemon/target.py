@@ -1,0 +1,87 @@
+"""Whom a command asks: a daemon, or a data directory itself.
+
+The daemon is, in this order: ``--url``; ``--socket``; the socket where ``weft serve``
+would make one by default, if it is there; ``http://127.0.0.1:8123``, where ``weft
+serve`` answers by default. A token comes from ``--token-file`` or ``WEFT_TOKEN``: not
+from an option, which other users of the machine would see.
+"""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weft.daemon.remote import Remote
+    from weft.daemon.source import Source
+
+__all__ = ["DEFAULT_URL", "Target", "default_socket"]
+
+DEFAULT_URL: Final = "http://127.0.0.1:8123"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What the options say.
+
+    Attributes:
+        url: the daemon's address.
+        socket: the daemon's Unix socket.
+        token_file: a file that holds a token.
+        timeout_s: how long to wait for an answer.
+        data: a data directory to read in place of asking.
+    """
+
+    url: str | None = None
+    socket: Path | None = None
+    token_file: Path | None = None
+    timeout_s: float = 30.0
+    data: Path | None = None
+
+    def remote(self) -> "Remote":
+        """Return a connection to the daemon; nothing is asked yet.
+
+        Raises:
+            click.UsageError: the options name a data directory.
+        """
+        from weft.daemon.remote import Remote
+
+        if self.data is not None:
+            raise click.UsageError("--data reads a directory; this needs a daemon.")
+        place: str | Path = self.url or self.socket or _default_place()
+        return Remote(place, token=self._token(), timeout_s=self.timeout_s)
+
+    @contextmanager
+    def source(self) -> "Iterator[Source]":
+        """Open what can be read for the time of a with block."""
+        from weft.daemon.source import DirectSource, RemoteSource
+
+        if self.data is not None:
+            with DirectSource.of(self.data) as direct:
+                yield direct
+            return
+        with self.remote() as remote:
+            yield RemoteSource(remote)
+
+    def _token(self) -> str | None:
+        if self.token_file is not None:
+            words = self.token_file.read_text(encoding="utf-8").split()
+            if not words:
+                raise click.UsageError(f"{self.token_file} holds no token.")
+            return words[0]
+        return os.environ.get("WEFT_TOKEN") or None
+
+
+def default_socket() -> Path:
+    """Return where the socket of this user's daemon is if nobody says otherwise."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime, "weft.sock") if runtime else Path("/run/weft/weft.sock")
+
+
+def _default_place() -> str | Path:
+    socket = default_socket()
+    return socket if socket.exists() else DEFAULT_URL

@@ -1,0 +1,10 @@
+"""The contract about what is forgotten, kept by a client as well."""
+
+import pytest
+
+from tests.actors import test_retention_operations
+from tests.daemon.client.contract import contract
+
+pytestmark = pytest.mark.long  # the paths are short, and the same for all records
+
+globals().update(contract(test_retention_operations))

@@ -1,0 +1,186 @@
+"""Tapes: bounded, in order, shared, and there until their run has ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from weft.actors import Runtime
+from weft.actors.run_messages import Mark
+from weft.daemon.http import run_tape
+from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
+from weft.daemon.http.run_tape import Tape, Tapes
+from weft.storage import MemoryStore, Run
+
+FIRST = Slot.FIRST_TRANSIENT
+
+
+def on_a_loop(test: Callable[[Runtime, Tapes], Awaitable[None]]) -> None:
+    """Call a test on an event loop, with a runtime and its tapes."""
+    flows: dict[str, Any] = {"say": say, "wait": wait}
+    with Runtime.open(store=MemoryStore(), workflows=flows) as runtime:
+        asyncio.run(asyncio.wait_for(_call(test, runtime), 20))
+
+
+async def _call(test: Any, runtime: Runtime) -> None:
+    await test(runtime, Tapes(runtime))
+
+
+def say(context: Any, _config: Any) -> Any:
+    context.emit("first")
+    yield {"n": 1}
+    context.emit("second")
+
+
+def wait(context: Any, _config: Any) -> Any:
+    yield {"n": 1}
+    while not context.cancelled:
+        yield {"n": 1}
+
+
+async def started(runtime: Runtime, workflow: str, tape: Tape | None = None) -> Run:
+    thread = await runtime.session("s").create_thread("t", workflow)
+    modes: Any = "states" if tape is None else tape.modes
+    return await thread.start_run(stream=tape, mode=modes)
+
+
+async def until(tape: Tape, reached: Callable[[], bool]) -> None:
+    while not reached():
+        await tape.changed.wait()
+
+
+async def until_ended(tape: Tape) -> None:
+    await until(tape, lambda: tape.ended)
+
+
+def places(tape: Tape) -> list[Place]:
+    return [entry.place for entry in tape.after(ALL_BEFORE, 10_000)]
+
+
+def test_a_tape_has_what_a_run_says_from_its_beginning_on() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        tape = tapes.blank(["custom"])
+        run = await started(runtime, "say", tape)
+        tapes.enter(tape, run)
+        await until(tape, lambda: tape.ended)
+        began, state = run.began_seq, run.began_seq + 1
+        assert [Place(began, FIRST), Place(state, FIRST)] == places(tape)
+        assert ALL_BEFORE == tape.lost
+
+    on_a_loop(test)
+
+
+def test_all_who_read_a_run_share_its_tape_also_after_its_end() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        run = await started(runtime, "wait")
+        tape = tapes.find(run, [])
+        assert tape is not None
+        assert tape is tapes.find(run, ["custom"])
+        assert "custom" in tape.modes
+        assert 1 == len(tapes)
+        await runtime.coordinator.cancel_run(run.run_id)
+        await until(tape, lambda: tape.ended)
+        ended = await runtime.coordinator.get_run(run.run_id)
+        assert ended is not None
+        assert tape is tapes.find(ended, [])
+        assert 0 == len(tapes)
+
+    on_a_loop(test)
+
+
+def test_a_tape_that_begins_late_says_that_something_may_be_missing() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        run = await started(runtime, "wait")
+        tape = tapes.find(run, ["custom"])
+        assert tape is not None
+        await until(tape, lambda: tape.place is not None)
+        assert run.began_seq <= tape.lost.seq
+        await runtime.coordinator.cancel_run(run.run_id)
+        await until(tape, lambda: tape.ended)
+
+    on_a_loop(test)
+
+
+def test_a_run_that_has_ended_without_a_tape_gets_none() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        run = await started(runtime, "say")
+        await runtime.coordinator.join_run(run.run_id)
+        ended = await runtime.coordinator.get_run(run.run_id)
+        assert ended is not None
+        assert None is tapes.find(ended, [])
+
+    on_a_loop(test)
+
+
+def test_few_tapes_are_kept_after_their_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_tape, "ENDED_MAX", 2)
+
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        kept: list[Run] = []
+        for _ in range(3):
+            thread = await runtime.session("s").create_thread(f"t{len(kept)}", "say")
+            tape = tapes.blank([])
+            tapes.enter(tape, await thread.start_run(stream=tape, mode=tape.modes))
+            await until_ended(tape)
+            run = await runtime.coordinator.get_run(tape.run_id)
+            assert run is not None
+            kept.append(run)
+        assert [None] == [tapes.find(run, []) for run in kept[:1]]
+        assert all(tapes.find(run, []) for run in kept[1:])
+
+    on_a_loop(test)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("ENTRIES_MAX", 3), ("SIZE_BYTES_MAX", 3 * len('"piece"'))]
+)
+def test_a_full_tape_loses_the_oldest_and_says_up_to_where(
+    monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    monkeypatch.setattr(run_tape, name, limit)
+
+    async def test(_runtime: Runtime, tapes: Tapes) -> None:
+        tape = tapes.blank([])
+        tape.push(("marks", Mark(7, 1, begins=True)))
+        for _ in range(5):
+            tape.push(("custom", "piece"))
+        await until(tape, lambda: tape.place == Place(7, FIRST + 4))
+        assert [Place(7, FIRST + n) for n in (2, 3, 4)] == places(tape)
+        assert Place(7, FIRST + 1) == tape.lost
+        behind = tape.after(Place(7, FIRST + 2), 1)
+        assert [Place(7, FIRST + 3)] == [entry.place for entry in behind]
+
+    on_a_loop(test)
+
+
+def test_what_has_no_json_is_told_in_words() -> None:
+    async def test(_runtime: Runtime, tapes: Tapes) -> None:
+        tape = tapes.blank([])
+        tape.push(("marks", Mark(7, 1, begins=True)))
+        tape.push(("custom", {(1, 2): "a key that is none"}))
+        await until(tape, lambda: bool(places(tape)))
+        (entry,) = tape.after(ALL_BEFORE, 1)
+        assert b"a key that is none" in bytes(entry.data)
+
+    on_a_loop(test)
+
+
+def test_what_is_said_while_the_loop_stalls_is_lost_beyond_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_tape, "ARRIVED_MAX", 3)
+
+    async def test(_runtime: Runtime, tapes: Tapes) -> None:
+        tape = tapes.blank([])
+        tape.push(("marks", Mark(7, 1, begins=True)))
+        for _ in range(5):
+            tape.push(("custom", "piece"))
+        tape.push(("marks", Mark(8, 1)))
+        await until(tape, lambda: tape.place is not None)
+        assert Place(8, FIRST - 1) == tape.place == tape.lost
+        tape.push(("custom", "piece"))
+        await until(tape, lambda: tape.place == Place(8, FIRST))
+        assert Place(8, FIRST) == places(tape)[-1]
+
+    on_a_loop(test)

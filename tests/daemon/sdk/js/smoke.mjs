@@ -1,0 +1,150 @@
+// LangGraph's own JavaScript client against a daemon, told by its address.
+//
+//   node smoke.mjs http://127.0.0.1:8123
+//
+// The daemon has two workflows: "add", a graph that adds one to n and doubles it, and
+// "count", a function that yields {n} as often as its config's `by` says.
+// Prints the names of what was done, one a line; the first failure ends it.
+
+import assert from "node:assert/strict";
+import { Client } from "@langchain/langgraph-sdk";
+
+const client = new Client({ apiUrl: process.argv[2], callerOptions: { maxRetries: 0 } });
+const { assistants, threads, runs } = client;
+
+async function status(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error.status;
+  }
+  return 200;
+}
+
+async function collected(stream) {
+  const events = [];
+  for await (const event of stream) events.push(event);
+  return events;
+}
+
+const steps = {
+  async "assistants are searched, counted and found"() {
+    const found = await assistants.search({ sortBy: "name" });
+    const names = found.map((each) => each.name);
+    assert.ok(names.includes("add") && names.includes("count"), names.join());
+    assert.equal(await assistants.count(), found.length);
+    const add = await assistants.get("add");
+    assert.deepEqual(await assistants.get(add.assistant_id), add);
+    assert.equal(await status(assistants.get("nobody")), 404);
+    const drawn = await assistants.getGraph("add");
+    assert.ok(drawn.nodes.some((node) => node.id === "double"));
+    const schemas = await assistants.getSchemas("add");
+    assert.deepEqual(Object.keys(schemas.state_schema.properties).sort(), ["log", "n"]);
+    assert.equal(await status(assistants.create({ graphId: "add" })), 501);
+  },
+
+  async "threads come, change and go"() {
+    const made = await threads.create({
+      threadId: "from js: any string",
+      metadata: { session_id: "js", topic: "x" },
+      graphId: "add",
+      ttl: 60,
+    });
+    assert.equal(made.metadata.session_id, "js");
+    const again = await threads.create({ threadId: made.thread_id, ifExists: "do_nothing" });
+    assert.deepEqual(again, made);
+    assert.equal(await status(threads.create({ threadId: made.thread_id })), 409);
+    const changed = await threads.update(made.thread_id, { metadata: { topic: "y" } });
+    assert.equal(changed.metadata.topic, "y");
+    const moved = threads.update(made.thread_id, { metadata: { session_id: "other" } });
+    assert.equal(await status(moved), 422);
+    const found = await threads.search({ metadata: { topic: "y" }, limit: 5 });
+    assert.deepEqual(found.map((each) => each.thread_id), [made.thread_id]);
+    assert.equal(await threads.count({ metadata: { topic: "y" } }), 1);
+    await threads.delete(made.thread_id);
+    assert.equal(await status(threads.get(made.thread_id)), 404);
+  },
+
+  async "states are read, changed and gone back to"() {
+    for (const [graphId, node] of [["add", "add"], ["count", undefined]]) {
+      const { thread_id: threadId } = await threads.create({ graphId });
+      for (const n of [1, 2]) {
+        await threads.updateState(threadId, { values: { n, log: [] }, asNode: node });
+      }
+      const state = await threads.getState(threadId);
+      assert.equal(state.values.n, 2);
+      const history = await threads.getHistory(threadId, { limit: 10 });
+      assert.deepEqual(history.map((each) => each.values.n), [2, 1]);
+      const first = history[1].checkpoint;
+      assert.deepEqual(history[0].parent_checkpoint, first);
+      assert.equal((await threads.getState(threadId, first)).values.n, 1);
+      assert.equal((await threads.getState(threadId, first.checkpoint_id)).values.n, 1);
+      const older = await threads.getHistory(threadId, { before: history[0].checkpoint });
+      assert.equal(older.length, 1);
+      const copy = await threads.copy(threadId);
+      assert.equal((await threads.get(copy.thread_id)).values.n, 2);
+    }
+  },
+
+  async "a thread is created with its first states"() {
+    const made = await threads.create({
+      graphId: "count",
+      supersteps: [{ updates: [{ values: { n: 4 }, asNode: "count" }] }],
+    });
+    assert.equal(made.values.n, 4);
+  },
+};
+
+const withRuns = {
+  async "a run is waited for"() {
+    const { thread_id: threadId } = await threads.create();
+    const values = await runs.wait(threadId, "add", { input: { n: 1, log: [] } });
+    assert.equal(values.n, 4);
+    assert.equal((await threads.getState(threadId)).values.n, 4);
+  },
+
+  async "a run is streamed"() {
+    const { thread_id: threadId } = await threads.create();
+    const events = await collected(
+      runs.stream(threadId, "add", { input: { n: 1, log: [] }, streamMode: "values" }),
+    );
+    assert.equal(events[0].event, "metadata");
+    const values = events.filter((each) => each.event === "values");
+    assert.equal(values.at(-1).data.n, 4);
+    const ids = events.map((each) => each.id).filter((id) => id !== undefined);
+    assert.equal(new Set(ids).size, ids.length);
+  },
+
+  async "a run without a thread is streamed and leaves none"() {
+    const before = await threads.count();
+    const events = await collected(
+      runs.stream(null, "add", { input: { n: 2, log: [] }, streamMode: ["values", "updates"] }),
+    );
+    assert.ok(events.some((each) => each.event === "updates"));
+    const deadline = Date.now() + 5000; // the thread goes behind the last event
+    while ((await threads.count()) !== before) assert.ok(Date.now() < deadline);
+  },
+
+  async "a run in the background is joined, listed and removed"() {
+    const { thread_id: threadId } = await threads.create();
+    const run = await runs.create(threadId, "add", { input: { n: 3, log: [] } });
+    const values = await runs.join(threadId, run.run_id);
+    assert.equal(values.n, 8);
+    assert.equal((await runs.get(threadId, run.run_id)).status, "success");
+    assert.deepEqual((await runs.list(threadId)).map((each) => each.run_id), [run.run_id]);
+    await runs.delete(threadId, run.run_id);
+    assert.equal(await status(runs.get(threadId, run.run_id)), 404);
+  },
+};
+
+const chosen = process.argv[3] === "threads" ? steps : { ...steps, ...withRuns };
+for (const [name, act] of Object.entries(chosen)) {
+  try {
+    await act();
+  } catch (error) {
+    console.error(`not so: ${name}`);
+    console.error(error);
+    process.exit(1);
+  }
+  console.log(name);
+}
