@@ -84,7 +84,7 @@ def _put_all(engine: LmdbEngine, pairs: Any) -> None:
     puts: defaultdict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
     for key, value in pairs:
         tree, raw = key[-2:]
-        puts[tree].append((raw, encode(raw, value)))
+        puts[tree].append((raw, encode(tree, raw, value)))
     with engine.write() as transaction:
         for tree, items in puts.items():
             items.sort()
@@ -144,8 +144,8 @@ def _thread(session: Session, number: int, place: int, *, text_ids: bool) -> Thr
 
 def _row(thread: Thread) -> Association:
     return Association(
-        thread.session_id,
         thread.thread_id,
+        thread.session_id,
         thread.thread_name,
         is_active=True,
         association_type="session_thread",
