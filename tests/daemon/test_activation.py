@@ -25,8 +25,10 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 def free_descriptors(count: int) -> int:
     """Return the first of so many numbers in a row that no file has."""
-    free = (n for n in range(100, 1000) if not any(map(is_open, range(n, n + count))))
-    return next(free)
+    first = 100
+    while any(map(is_open, range(first, first + count))):
+        first += 1
+    return first
 
 
 def is_open(descriptor: int) -> bool:

@@ -1,5 +1,7 @@
 """What the daemon answers, asked over a real connection."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +173,15 @@ def test_a_defect_is_a_problem_without_its_secrets() -> None:
     answer = ask_app(Broken(), "/readyz")
     assert (500, PROBLEM) == (answer.status, answer.headers["content-type"])
     assert b"defect" not in answer.body
+
+
+def opened_and_dropped() -> weakref.ref[Runtime]:
+    with Runtime.open(store=MemoryStore()) as runtime:
+        create_app(runtime)
+    return weakref.ref(runtime)
+
+
+def test_an_application_that_is_dropped_keeps_neither_runtime_nor_its_files() -> None:
+    kept = [opened_and_dropped() for _ in range(3)]
+    gc.collect()
+    assert [None, None] == [runtime() for runtime in kept[:2]]  # one may be in a turn
