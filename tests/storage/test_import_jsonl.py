@@ -16,7 +16,8 @@ from tests.storage.test_rules import FAST, play
 from weft.storage import LmdbStore, MemoryStore, import_jsonl
 from weft.storage import operations as op
 from weft.storage.export import export_lines
-from weft.storage.import_jsonl import ROWS_MAX, Importer
+from weft.storage.import_intake import ROWS_MAX
+from weft.storage.import_jsonl import Importer
 from weft.storage.import_report import BadLine, ImportReport, NotImportable
 from weft.storage.operations import encode_value as raw
 from weft.storage.rows import GraphEntry, Row, read_row, write_row

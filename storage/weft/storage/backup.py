@@ -18,7 +18,7 @@ Layout of a backup: ``manifest.json``, ``store/data.mdb``.
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,11 +27,10 @@ from weft.storage.child import Poll, io_bytes, run_child
 from weft.storage.errors import StoreCorrupt
 from weft.storage.manifest import Manifest, transcribe
 from weft.storage.mark import flush
+from weft.storage.progress import Progress, part
 from weft.storage.verify import Examination, refusal
 
-__all__ = ["Progress", "backup", "drafted", "part", "sound"]
-
-Progress = Callable[[int, int], None]
+__all__ = ["backup", "drafted", "sound"]
 
 
 def backup(directory: Path, to: Path, progress: Progress | None = None) -> Manifest:
@@ -145,13 +144,3 @@ def sound(place: Path, found: Examination) -> Examination:
     if not found.clean:
         raise refusal(place, found.damages, found.found)
     return found
-
-
-def part(progress: Progress | None, begin: int, end: int) -> Progress:
-    """Return a progress that tells a part of a longer work, per mille."""
-
-    def tell(done: int, total: int) -> None:
-        if progress is not None:
-            progress(begin + (end - begin) * done // max(1, total), 1000)
-
-    return tell

@@ -59,17 +59,16 @@ verify.
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Self
 
 import msgspec
 
 from weft.storage.check_examine import PARTS, Examiner
 from weft.storage.check_lookup import KINDS, Inconsistency, Kind
 from weft.storage.check_quick import examine_part
-from weft.storage.check_scan import (
-    Counting,
-    Progress,
-)
+from weft.storage.check_scan import Counting
 from weft.storage.check_sweep import Sweep
+from weft.storage.progress import Progress
 from weft.storage.records import (
     Association,
     OperationRecord,
@@ -113,6 +112,35 @@ class CheckReport(msgspec.Struct, frozen=True):
     duration_s: float
     seq: int
     finished_at_us: int
+
+    @classmethod
+    def of(
+        cls,
+        findings: list[Inconsistency],
+        seen: Counter[type],
+        seq: int,
+        duration_s: float,
+    ) -> Self:
+        """Return the report of a check that ends now.
+
+        Args:
+            findings: what was found.
+            seen: entries looked at, by kind of record.
+            seq: the moment checked.
+            duration_s: in seconds.
+        """
+        return cls(
+            findings,
+            sessions=seen[Session],
+            threads=seen[Thread],
+            associations=seen[Association],
+            states=seen[State],
+            runs=seen[Run],
+            operations=seen[OperationRecord],
+            duration_s=duration_s,
+            seq=seq,
+            finished_at_us=time.time_ns() // 1000,
+        )
 
     @property
     def clean(self) -> bool:
@@ -217,18 +245,8 @@ def check(
         sweep = Sweep(snapshot, counting, expired_before_us)
         seen = _check_all(examiner, sweep, counting)
         findings = examiner.findings
-    return CheckReport(
-        findings,
-        sessions=seen[Session],
-        threads=seen[Thread],
-        associations=seen[Association],
-        states=seen[State],
-        runs=seen[Run],
-        operations=seen[OperationRecord],
-        duration_s=time.perf_counter() - started_s,
-        seq=snapshot.seq,
-        finished_at_us=time.time_ns() // 1000,
-    )
+    duration_s = time.perf_counter() - started_s
+    return CheckReport.of(findings, seen, snapshot.seq, duration_s)
 
 
 def _check_all(examiner: Examiner, sweep: Sweep, counting: Counting) -> Counter[type]:

@@ -13,7 +13,8 @@ Guarantees:
 
 What changes behind the cursor is left to the next check. The counters belong to one
 moment of the whole store and are left to :func:`weft.storage.check.check`, which is
-also six times as fast: it need not look anything up.
+also four times as fast (a hundred thousand threads: 0.26 s and 1.1 s of processor
+time): it need not look anything up.
 """
 
 import time
@@ -30,21 +31,12 @@ from weft.storage.check import CheckReport
 from weft.storage.check_examine import PARTS, Examiner, Part
 from weft.storage.check_lookup import Inconsistency
 from weft.storage.check_quick import examine_part
-from weft.storage.check_scan import (
-    Counting,
-    Progress,
-    estimate,
-    follows,
-)
+from weft.storage.check_scan import Counting, estimate, follows
 from weft.storage.ids import pack_id, unpack_id
 from weft.storage.keys_checkpoints import run_prefix
+from weft.storage.progress import Progress
 from weft.storage.records import (
-    Association,
     OperationRecord,
-    Run,
-    Session,
-    State,
-    Thread,
 )
 from weft.storage.snapshot import Snapshot
 
@@ -149,19 +141,8 @@ class LiveCheck:
             again = _SecondLook(snapshot, Counting(snapshot, None))
             again.examine_again(self.cursor.suspects)
             seq = snapshot.seq
-        seen = self.seen
-        return CheckReport(
-            again.findings,
-            sessions=seen[Session],
-            threads=seen[Thread],
-            associations=seen[Association],
-            states=seen[State],
-            runs=seen[Run],
-            operations=seen[OperationRecord],
-            duration_s=self._duration_s + time.perf_counter() - began_s,
-            seq=seq,
-            finished_at_us=time.time_ns() // 1000,
-        )
+        duration_s = self._duration_s + time.perf_counter() - began_s
+        return CheckReport.of(again.findings, self.seen, seq, duration_s)
 
     def run(
         self,

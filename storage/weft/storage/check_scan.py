@@ -11,6 +11,7 @@ from weft.storage.codec import decode
 from weft.storage.errors import StoreCorrupt
 from weft.storage.ids import unpack_id
 from weft.storage.keys_checkpoints import belongs as belongs_to_graph
+from weft.storage.progress import Progress
 from weft.storage.records import (
     Association,
     Counters,
@@ -28,11 +29,9 @@ from weft.storage.snapshot import Snapshot
 __all__ = [
     "DAMAGED",
     "ELSEWHERE",
-    "PROGRESS_ENTRIES",
     "Counting",
     "Entry",
     "Pass",
-    "Progress",
     "estimate",
     "follows",
     "owner_of",
@@ -40,9 +39,6 @@ __all__ = [
 
 PROGRESS_ENTRIES: Final = 10_000
 """Between two calls of ``progress``: some 25 ms."""
-
-
-Progress = Callable[[int, int], None]
 
 DAMAGED: Final = object()
 

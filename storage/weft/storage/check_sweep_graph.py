@@ -10,11 +10,9 @@ from weft.storage.check_sweep_work import WorkSweep
 from weft.storage.checkpoints import GraphRecord
 from weft.storage.graph import Graph
 from weft.storage.ids import unpack_id
-from weft.storage.keys_checkpoints import belongs
+from weft.storage.keys_checkpoints import RUN_THREADS, belongs
 
 __all__ = ["GraphSweep"]
-
-_INDEX = b"\x00"
 
 
 class GraphSweep(WorkSweep):
@@ -25,18 +23,18 @@ class GraphSweep(WorkSweep):
 
         Whoever has these ids in the same order can tell whether they know them all.
         """
-        graph, thread_id, owner = Graph(""), "", _INDEX
+        graph, thread_id, owner = Graph(""), "", RUN_THREADS
         for batch in self.batches("C"):
             self.recount.graph_entries += len(batch)
             for key, value in batch:
                 record = self.decoded("C", key, value)
                 if not belongs(key, record):
                     self.odd = True
-                elif key[:1] == _INDEX:
+                elif key[:1] == RUN_THREADS:
                     run_id, end = unpack_id(key, 1)
                     self.sums["graphs"] += hash((run_id, key[end:]))
                 else:
-                    if not key.startswith(owner) or owner == _INDEX:
+                    if not key.startswith(owner) or owner == RUN_THREADS:
                         self._judge(graph, owner)
                         thread_id, end = unpack_id(key)
                         graph, owner = Graph(thread_id), key[:end]

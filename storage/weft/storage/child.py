@@ -20,7 +20,9 @@ from typing import IO, Final, Generic, TypeVar
 
 import msgspec
 
-__all__ = ["SILENCE_S", "Ended", "Poll", "Progress", "io_bytes", "run_child"]
+from weft.storage.progress import Progress
+
+__all__ = ["SILENCE_S", "Ended", "Poll", "io_bytes", "run_child"]
 
 SILENCE_S: Final = 300.0
 """No page takes this long: a child that shows no progress meanwhile is stuck."""
@@ -33,7 +35,6 @@ _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT})
 
 T = TypeVar("T")
 
-Progress = Callable[[int, int], None]
 Poll = Callable[[int], tuple[int, int] | None]
 """Asked with the child's pid how far it is: done and of all, None if unknown."""
 

@@ -15,7 +15,8 @@ from weft.storage.backup import backup
 from weft.storage.errors import StoreCorrupt
 from weft.storage.mark import Mark, boot_id
 from weft.storage.meta_page import MetaPages
-from weft.storage.verify import Progress, ensure_sound, refusal, rolled_back
+from weft.storage.progress import Progress
+from weft.storage.verify import ensure_sound, refusal, rolled_back
 
 __all__ = ["Custody"]
 

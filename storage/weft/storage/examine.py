@@ -29,7 +29,7 @@ from weft.storage.keys import TREES
 from weft.storage.lmdb_reader import LmdbReader
 from weft.storage.meta_page import MetaPages
 from weft.storage.snapshot import Snapshot
-from weft.storage.store import FORMAT
+from weft.storage.store import FORMAT, FORMAT_KEY
 from weft.storage.verify import TOLD_MAX, Damage, Examination
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["examine_here"]
 
-_FORMAT_KEY: Final = b"format"
 _UNCOMPARED: Final = ("M",)
 """Trees that the check does not walk."""
 _UPDATE: Final = b"UpdateSession"
@@ -198,7 +197,7 @@ def _format(snapshot: Snapshot) -> int:
     Raises:
         StoreCorrupt: there is none, or it is damaged.
     """
-    for key, data in snapshot.entries("M", _FORMAT_KEY):
+    for key, data in snapshot.entries("M", FORMAT_KEY):
         found: int = decode("M", key, data)
         return found
     raise StoreCorrupt("The store has no format number.", details={"tree": "M"})

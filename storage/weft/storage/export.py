@@ -19,7 +19,7 @@ is overwritten in that time: some 20 KB for each commit.
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -29,6 +29,10 @@ import msgspec
 from weft.storage.codec import decode
 from weft.storage.errors import SessionNotFound
 from weft.storage.ids import pack_id, unpack_id
+from weft.storage.keys import log_place
+from weft.storage.keys_checkpoints import RUN_THREADS, run_of, run_prefix
+from weft.storage.mark import flush
+from weft.storage.progress import Progress
 from weft.storage.records import Record, Run, Thread
 from weft.storage.rows import (
     EXPORT_FORMAT,
@@ -45,17 +49,10 @@ __all__ = ["export_lines", "row_count", "whole_file", "write_export"]
 
 _TREES: Final = ("L", "S", "T", "R", "X", "C", "I")
 
-_PLACE_SIZE_BYTES: Final = 16
-
-RUN_THREADS: Final = b"\x00"
-"""What the keys of the index by run begin with in the tree of checkpoints."""
-
-_WRITER_RUN: Final = b"\x04"
+_PLACE_SIZE_BYTES: Final = len(log_place(0))
 
 PROGRESS_ROWS: Final = 1_000
 """Between two calls of ``progress``: some 10 ms."""
-
-Progress = Callable[[int, int], None]
 
 
 def export_lines(
@@ -160,11 +157,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         os.link(draft, path)  # unlike a rename it fails if somebody was faster
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush(path.parent)
 
 
 def _whole(snapshot: Snapshot) -> Iterator[Row]:
@@ -215,9 +208,9 @@ def _graphs(snapshot: Snapshot, thread_id: str) -> Iterator[Row]:
     packed = pack_id(thread_id)
     for key, data in snapshot.entries("C", packed):
         yield _graph(key, data)
-        if key.startswith(_WRITER_RUN, len(packed)):
-            run = key[len(packed) + 1 :]
-            for found in snapshot.entries("C", RUN_THREADS + run + packed):
+        run_id = run_of(thread_id, key)
+        if run_id is not None:
+            for found in snapshot.entries("C", run_prefix(run_id) + packed):
                 yield _graph(*found)
 
 

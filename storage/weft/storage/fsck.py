@@ -32,11 +32,11 @@ from weft.storage.leftover import operations_after
 from weft.storage.lock import OwnerLock
 from weft.storage.mark import MARK_NAME, Mark, boot_id, flush
 from weft.storage.meta_page import PAGE_SIZE_BYTES, MetaPage, MetaPages, promoted
+from weft.storage.progress import Progress
 from weft.storage.verify import (
     OF_THE_FILE,
     Damage,
     Examination,
-    Progress,
     examine,
     rolled_back,
 )

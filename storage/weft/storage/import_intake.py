@@ -9,7 +9,7 @@ Guarantees:
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from weft.storage.group import Group
 from weft.storage.ids import new_id
@@ -26,7 +26,13 @@ from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore, clock_us
 from weft.storage.view import Draft
 
-__all__ = ["ImportRecords", "Intake", "Overlay"]
+__all__ = ["CHUNK_SIZE_BYTES", "ROWS_MAX", "ImportRecords", "Intake"]
+
+ROWS_MAX: Final = 500
+"""Of a transaction, about: some 20 ms."""
+
+CHUNK_SIZE_BYTES: Final = 4 << 20
+"""Of a transaction, about."""
 
 
 class ImportRecords(BaseOperation, frozen=True, kw_only=True, tag=True):

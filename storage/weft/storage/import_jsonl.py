@@ -22,25 +22,20 @@ from typing import IO, Final
 import msgspec
 from msgspec.structs import replace
 
-from weft.storage.import_intake import Intake
+from weft.storage.import_intake import CHUNK_SIZE_BYTES, ROWS_MAX, Intake
 from weft.storage.import_report import (
     BadLine,
     ImportReport,
     NotImportable,
-    Progress,
     Tell,
 )
 from weft.storage.keys import note_key
+from weft.storage.progress import Progress
 from weft.storage.rows import EXPORT_FORMAT, BadRow, End, Header, Row, read_row
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore
 
 __all__ = ["Importer"]
-
-ROWS_MAX: Final = 500
-"""Of a transaction: some 20 ms."""
-
-CHUNK_SIZE_BYTES: Final = 4 << 20
 
 LINE_SIZE_BYTES_MAX: Final = 64 << 20
 """Beyond it a line is told as bad without being read: the largest value, 16 MiB of

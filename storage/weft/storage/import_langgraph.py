@@ -31,7 +31,6 @@ from weft.storage.import_report import (
     BadLine,
     ImportReport,
     NotImportable,
-    Progress,
     Tell,
 )
 from weft.storage.langgraph_values import Undecodable, Values
@@ -43,6 +42,7 @@ from weft.storage.operations import (
     encode_mapping,
     encode_value,
 )
+from weft.storage.progress import Progress
 from weft.storage.rules import Refused, decide
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore, clock_us

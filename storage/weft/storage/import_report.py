@@ -12,7 +12,6 @@ __all__ = [
     "Drift",
     "ImportReport",
     "NotImportable",
-    "Progress",
     "Tell",
     "TellDrift",
 ]
@@ -92,4 +91,3 @@ class ImportReport(msgspec.Struct):
 
 Tell = Callable[[BadLine], None]
 TellDrift = Callable[[Drift], None]
-Progress = Callable[[int, int], None]

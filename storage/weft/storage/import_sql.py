@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from weft.storage.import_intake import Intake
-from weft.storage.import_report import Drift, ImportReport, Progress, TellDrift
+from weft.storage.import_intake import CHUNK_SIZE_BYTES, ROWS_MAX, Intake
+from weft.storage.import_report import Drift, ImportReport, TellDrift
 from weft.storage.import_sql_cells import Cells
 from weft.storage.import_sql_drift import BROKEN
 from weft.storage.import_sql_records import Maker, size_bytes
@@ -38,16 +38,12 @@ from weft.storage.import_sql_rows import (
 from weft.storage.import_sql_settle import Facts, Settled, settle
 from weft.storage.import_sql_staging import Staging
 from weft.storage.keys import Key, note_key, session_key
+from weft.storage.progress import Progress
 from weft.storage.rows import Row
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore
 
 __all__ = ["Migration", "Source"]
-
-RECORDS_MAX: Final = 500
-"""Of a transaction, but a thread's records stay together: some 20 ms."""
-
-CHUNK_SIZE_BYTES: Final = 4 << 20
 
 PROGRESS_ROWS: Final = 500
 """Between two calls of ``progress``: some 10 ms."""
@@ -231,7 +227,7 @@ class Migration:
             # One that is there counts as well: a repeated import has the same chunks.
             records += max(1, len(piece.rows))
             taken_bytes += size_bytes(piece.rows)
-            if records >= RECORDS_MAX or taken_bytes >= CHUNK_SIZE_BYTES:
+            if records >= ROWS_MAX or taken_bytes >= CHUNK_SIZE_BYTES:
                 note = replace(note, done=number)
                 self._put(chunk, key, note)
                 chunk, records, taken_bytes = [], 0, 0

@@ -19,7 +19,7 @@ from weft.storage.import_report import Drift, TellDrift
 from weft.storage.operations import encode_mapping
 from weft.storage.records import EMPTY
 
-__all__ = ["UNREADABLE", "Cells", "time_us"]
+__all__ = ["Cells"]
 
 UNREADABLE: Final = "unreadable"
 """Under which metadata that is no JSON object is kept as it was."""

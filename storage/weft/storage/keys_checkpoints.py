@@ -39,6 +39,7 @@ __all__ = [
     "CHANNEL",
     "CHECKPOINT",
     "PENDING_WRITE",
+    "RUN_THREADS",
     "WRITER",
     "WRITER_RUN",
     "belongs",
@@ -67,8 +68,11 @@ RUN_THREAD: Final = "run_thread"
 _KINDS: Final = (CHECKPOINT, PENDING_WRITE, CHANNEL, WRITER, WRITER_RUN)
 """By the byte behind the thread."""
 
+RUN_THREADS: Final = b"\x00"
+"""What the keys of the index by run begin with."""
+
 _TREE: Final = "C"
-_INDEX, _WRITES, _WROTE = b"\x00", b"\x03", b"\x04"
+_WRITES, _WROTE = b"\x03", b"\x04"
 _DIGEST_SIZE_BYTES: Final = 16
 _INDEX_BIAS: Final = 1 << 31
 _NUMBER_MAX: Final = (1 << 64) - 1
@@ -134,18 +138,18 @@ def channel_key(
 
 def writer_key(thread_id: str) -> Key:
     """The run that writes the thread's checkpoints at present."""
-    return (WRITER, thread_id, _TREE, pack_id(thread_id) + b"\x03")
+    return (WRITER, thread_id, _TREE, pack_id(thread_id) + _WRITES)
 
 
 def writer_run_key(thread_id: str, run_id: str) -> Key:
     """Whether the run has ever written checkpoints of the thread."""
-    raw = pack_id(thread_id) + b"\x04" + pack_id(run_id)
+    raw = pack_id(thread_id) + _WROTE + pack_id(run_id)
     return (WRITER_RUN, thread_id, _TREE, raw)
 
 
 def run_prefix(run_id: str) -> bytes:
     """What the entries of all threads begin with that a run wrote to."""
-    return b"\x00" + pack_id(run_id)
+    return RUN_THREADS + pack_id(run_id)
 
 
 def run_thread_key(run_id: str, thread_id: str) -> Key:
@@ -156,7 +160,7 @@ def run_thread_key(run_id: str, thread_id: str) -> Key:
 def run_of(thread_id: str, raw: bytes) -> str | None:
     """Return the run that an entry of a thread names, None if it names none."""
     end = len(pack_id(thread_id))
-    return unpack_id(raw, end + 1)[0] if raw[end : end + 1] == b"\x04" else None
+    return unpack_id(raw, end + 1)[0] if raw[end : end + 1] == _WROTE else None
 
 
 def key_of(record: GraphRecord) -> Key:
@@ -177,7 +181,7 @@ def belongs(raw: bytes, value: object) -> bool:
     """Return whether a value is what has to lie under the bytes of a key."""
     if isinstance(value, GraphRecord):
         return bool(key_of(value)[-1] == raw)
-    is_index = raw[:1] == _INDEX
+    is_index = raw.startswith(RUN_THREADS)
     try:
         _, end = unpack_id(raw, int(is_index))
         if isinstance(value, str):

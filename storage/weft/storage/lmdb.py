@@ -32,9 +32,11 @@ from weft.storage.lmdb_environment import Environment, Trees
 from weft.storage.lmdb_failure import could_not_read, could_not_write
 from weft.storage.lock import OwnerLock
 from weft.storage.manifest import Manifest
+from weft.storage.mark import flush
+from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.migrations import MIGRATIONS, Migration, migrate
+from weft.storage.progress import Progress
 from weft.storage.store import TreeStore
-from weft.storage.verify import Progress
 
 __all__ = ["MAP_SIZE_BYTES", "LmdbEngine", "LmdbStore"]
 
@@ -42,7 +44,6 @@ MAP_SIZE_BYTES: Final = 64 << 30
 """Address space, not disk: growing a map while readers are open is what corrupted
 people, so it begins large (64 GiB hold some 100 million threads)."""
 
-_PAGE_SIZE_BYTES: Final = 4096
 _PAGES: Final = ("branch_pages", "leaf_pages", "overflow_pages")
 _PAGES_BESIDES: Final = 3
 """Two meta pages and the list of trees."""
@@ -89,12 +90,12 @@ class LmdbEngine:
         disk = os.statvfs(self._path)
         return EngineStatistics(
             map_size_bytes=info["map_size"],
-            used_bytes=used_pages * _PAGE_SIZE_BYTES,
+            used_bytes=used_pages * PAGE_SIZE_BYTES,
             file_bytes=(self._path / "data.mdb").stat().st_size,
             readers=info["num_readers"],
             entries=entries,
             oldest_reader_commits=oldest_reader_commits,
-            free_bytes=max(0, used_pages - pages) * _PAGE_SIZE_BYTES,
+            free_bytes=max(0, used_pages - pages) * PAGE_SIZE_BYTES,
             disk_free_bytes=disk.f_bavail * disk.f_frsize,
         )
 
@@ -372,9 +373,9 @@ def _create(place: Path) -> None:
     engine = LmdbEngine(draft, map_size_bytes=1 << 20)
     engine.close()
     for path in (draft / "data.mdb", draft):
-        _flush(path)
+        flush(path)
     draft.rename(place)
-    _flush(place.parent)
+    flush(place.parent)
 
 
 def _refuse_empty(place: Path) -> None:
@@ -382,11 +383,3 @@ def _refuse_empty(place: Path) -> None:
     data = place / "data.mdb"
     if not data.is_file() or data.stat().st_size == 0:
         raise StoreCorrupt(f"{data} is missing or empty.")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

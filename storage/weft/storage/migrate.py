@@ -24,7 +24,6 @@ from weft.storage.import_report import (
     Drift,
     ImportReport,
     NotImportable,
-    Progress,
     TellDrift,
 )
 from weft.storage.import_sql import Migration, Source
@@ -35,6 +34,7 @@ from weft.storage.import_sql_settle import Facts
 from weft.storage.import_sql_source import fingerprint, opened
 from weft.storage.import_sql_staging import Staging
 from weft.storage.lmdb import LmdbStore
+from weft.storage.progress import Progress
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore, clock_us
 

@@ -26,17 +26,15 @@ import msgspec
 from weft.storage.codec import decode, encode
 from weft.storage.engine import Engine, EngineFull, WriteTransaction
 from weft.storage.errors import StoreFormatError
-from weft.storage.store import FORMAT
+from weft.storage.progress import Progress
+from weft.storage.store import FORMAT, FORMAT_KEY
 
 __all__ = ["MIGRATIONS", "Entry", "Migration", "format_of", "migrate"]
 
 Entry = tuple[str, bytes, bytes]
 """A tree, a key, and a value as it lies there, checksum included."""
 
-Progress = Callable[[int, int], None]
-
 _CHUNK_ENTRIES: Final = 10_000
-_FORMAT_KEY: Final = b"format"
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -61,8 +59,8 @@ MIGRATIONS: Final[Mapping[int, Migration]] = {}
 def format_of(engine: Engine) -> int | None:
     """Return the format of what lies in an engine, None if it is new."""
     with engine.read() as transaction:
-        data = transaction.get("M", _FORMAT_KEY)
-    found: int | None = None if data is None else decode("M", _FORMAT_KEY, data)
+        data = transaction.get("M", FORMAT_KEY)
+    found: int | None = None if data is None else decode("M", FORMAT_KEY, data)
     return found
 
 
@@ -104,7 +102,7 @@ def migrate(
             with engine.write() as transaction:
                 for step in steps:
                     _walk(transaction, step, tell)
-                transaction.put_many("M", [(_FORMAT_KEY, encode("M", _FORMAT_KEY, to))])
+                transaction.put_many("M", [(FORMAT_KEY, encode("M", FORMAT_KEY, to))])
         except EngineFull:
             engine.grow()
         else:

@@ -22,8 +22,8 @@ import msgspec
 from weft.storage.check import CheckReport, Inconsistency
 from weft.storage.errors import SessionThreadException, StaleRevision
 from weft.storage.ids import unpack_id
+from weft.storage.keys_checkpoints import RUN_THREADS
 from weft.storage.operations import PARTS_MAX, Expire, Repair
-from weft.storage.records import Association
 from weft.storage.rules import Applied, decide
 from weft.storage.rules_repair import REPAIRABLE
 from weft.storage.snapshot import Snapshot
@@ -204,7 +204,7 @@ def _tag(tree: str, raw: bytes) -> int | None:
     """Return the byte that tells what lies under a key, None where there is none."""
     if tree == "O":
         return None
-    if tree == "C" and raw.startswith(b"\x00"):  # the same, the other way round
+    if tree == "C" and raw.startswith(RUN_THREADS):  # the same, the other way round
         return _MARK
     try:
         return raw[0] if tree == "R" else raw[unpack_id(raw)[1]]
@@ -248,5 +248,4 @@ def _fixes(answer: Any) -> list[str]:
     if isinstance(answer, list):
         return answer
     total: int = answer.total
-    noun = Association.__name__.lower()
-    return [f"removed {total} {noun} past its retention"] if total else []
+    return [f"removed {total} association past its retention"] if total else []

@@ -12,10 +12,11 @@ operations that the backup does not.
 import os
 from pathlib import Path
 
-from weft.storage.backup import Progress, drafted, part, sound
+from weft.storage.backup import drafted, sound
 from weft.storage.errors import StoreCorrupt, StoreFormatError
 from weft.storage.manifest import Manifest, transcribe
 from weft.storage.mark import Mark, boot_id, flush
+from weft.storage.progress import Progress, part
 from weft.storage.store import FORMAT
 from weft.storage.verify import examine
 

@@ -38,7 +38,7 @@ from weft.storage.keys import (
     thread_key,
     thread_run_key,
 )
-from weft.storage.keys_checkpoints import belongs, run_of, run_thread_key
+from weft.storage.keys_checkpoints import RUN_THREADS, belongs, run_of, run_thread_key
 from weft.storage.records import (
     Association,
     Interaction,
@@ -60,9 +60,6 @@ Verdict = Literal["imported", "unchanged", "skipped"]
 """Skipped is the log of another store: its numbers are not ours."""
 
 _STAMPS: Final = ("created_seq", "updated_seq", "began_seq")
-
-_RUN_THREADS: Final = b"\x00"
-"""What the keys of the index by run begin with in the tree of checkpoints."""
 
 _POSITION_BITS: Final = 16
 """Of a place that an imported interaction gets in a store with a log of its own: ahead
@@ -234,7 +231,7 @@ def _graph(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
         raise Unfit(f"{what} lies under the key of another one")
     _live(draft, entry.thread_id, what)
     key = _graph_key(entry.key)
-    if entry.key.startswith(_RUN_THREADS):  # it comes with the thread's own mark
+    if entry.key.startswith(RUN_THREADS):  # it comes with the thread's own mark
         return "imported" if draft.get(key) is None else "unchanged"
     new = _put(draft, key, value, what)
     run_id = run_of(entry.thread_id, entry.key)

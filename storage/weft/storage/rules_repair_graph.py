@@ -9,6 +9,7 @@ from contextlib import suppress
 from weft.storage.errors import StoreCorrupt
 from weft.storage.ids import unpack_id
 from weft.storage.keys_checkpoints import (
+    RUN_THREADS,
     entry_key,
     run_thread_key,
     writer_run_key,
@@ -61,7 +62,7 @@ def mend_mark(mending: Mending, raw: bytes) -> None:
 
     Each of the two is there if the other one is.
     """
-    is_index = raw[:1] == b"\x00"
+    is_index = raw.startswith(RUN_THREADS)
     one, end = unpack_id(raw, int(is_index))
     if not is_index and raw[end : end + 1] != b"\x04":
         return

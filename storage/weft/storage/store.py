@@ -43,17 +43,27 @@ from weft.storage.rules import Applied, decide
 from weft.storage.snapshot import Snapshot
 from weft.storage.statistics import Histogram, HistogramSnapshot
 
-__all__ = ["FORMAT", "MemoryStore", "Outcome", "Store", "TreeStore", "clock_us"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_KEY",
+    "MemoryStore",
+    "Outcome",
+    "Store",
+    "TreeStore",
+    "clock_us",
+]
 
 FORMAT: Final = 1
 """The number of the layout on disk. A store of a higher one is refused."""
+
+FORMAT_KEY: Final = b"format"
+"""Where that number lies, in the tree of the store's own facts."""
 
 IN_DOUBT: Final = (
     "Whether it took effect is not known yet: repeat it under its op_id to learn it."
 )
 
 _T = TypeVar("_T")
-_FORMAT_KEY: Final = b"format"
 
 
 def clock_us() -> int:
@@ -126,11 +136,11 @@ class TreeStore:
 
     def _check_format(self) -> None:
         with self._engine.read() as transaction:
-            data = transaction.get("M", _FORMAT_KEY)
+            data = transaction.get("M", FORMAT_KEY)
         if data is None:
             self._write(_put_format)
             return
-        found = codec.decode("M", _FORMAT_KEY, data)
+        found = codec.decode("M", FORMAT_KEY, data)
         if found > FORMAT:
             raise StoreFormatError(
                 f"The store has format {found}; this version reads up to {FORMAT}.",
@@ -335,7 +345,7 @@ class _Doubt(NamedTuple):
 
 
 def _put_format(transaction: WriteTransaction) -> None:
-    item = (_FORMAT_KEY, codec.encode("M", _FORMAT_KEY, FORMAT))
+    item = (FORMAT_KEY, codec.encode("M", FORMAT_KEY, FORMAT))
     transaction.put_many("M", [item])
 
 

@@ -14,7 +14,6 @@ Guarantees: nothing that a file contains kills the process that asks.
 """
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +24,12 @@ from weft.storage.child import Poll, io_bytes, run_child
 from weft.storage.errors import StoreCorrupt
 from weft.storage.mark import Mark
 from weft.storage.meta_page import PAGE_SIZE_BYTES, MetaPages
+from weft.storage.progress import Progress
 
 __all__ = [
     "OF_THE_FILE",
     "Damage",
     "Examination",
-    "Progress",
     "ensure_readable",
     "ensure_sound",
     "examine",
@@ -39,8 +38,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger("weft.storage")
-
-Progress = Callable[[int, int], None]
 
 TOLD_MAX: Final = 200
 """Findings beyond these are counted, not told: one bad page can spoil thousands."""

@@ -17,7 +17,7 @@ from weft.storage.outcome import Outcome
 from weft.storage.statistics import HISTOGRAM_BUCKETS, Histogram, HistogramSnapshot
 from weft.storage.submission import Submission
 
-__all__ = ["NOTHING", "WriterCounter", "WriterStatistics"]
+__all__ = ["WriterCounter", "WriterStatistics"]
 
 NOTHING = HistogramSnapshot((0,) * HISTOGRAM_BUCKETS, 0)
 """A histogram before anything was observed."""

@@ -32,7 +32,7 @@ from tests.storage.iorecorder import Sync, Write
 from weft.storage import codec
 from weft.storage.operation_log import OperationLog
 
-__all__ = ["Finding", "Plan", "Report", "enumerate_crashes", "scratch"]
+__all__ = ["Finding", "Plan", "Report", "scratch"]
 
 FINDINGS_MAX: Final = 20
 """Kept with their words; all are counted."""

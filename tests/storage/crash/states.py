@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 
 from tests.storage.iorecorder import Event, Mark, Sync, Truncate, Write
 
-__all__ = ["HOWS", "CrashState", "Piece", "compose", "crash_states"]
+__all__ = ["HOWS", "CrashState", "crash_states"]
 
 PAGE_SIZE_BYTES: Final = 4096
 SECTOR_SIZE_BYTES: Final = 512
