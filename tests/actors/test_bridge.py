@@ -16,6 +16,7 @@ from tests.actors.futures import (
     run_on,
     set_all,
 )
+from tests.actors.support import LONG_S
 from weft.actors.bridge import Bridge
 from weft.actors.future import Future
 
@@ -77,20 +78,24 @@ def test_a_reply_that_comes_while_a_batch_ends_is_not_lost() -> None:
                 bridges[0].reply(late.pop(), Future())
             return some
 
-    async def main() -> None:
+    async def main() -> list[str]:
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)
         bridges.append(bridge)
         bridge._replies = LateReplies()
         first, second = loop.create_future(), loop.create_future()
+        first.add_done_callback(lambda _: woken.append("first"))
+        second.add_done_callback(lambda _: woken.append("second"))
         late.append(second)
         bridge.reply(first, Future())
-        await first
-        await second
+        await asyncio.wait([first, second], timeout=LONG_S / 2)
+        return woken
 
     late: list[asyncio.Future[None]] = []
     bridges: list[Bridge] = []
-    run_on(asyncio.new_event_loop, main())
+    woken: list[str] = []
+    assert ["first", "second"] == run_on(asyncio.new_event_loop, main())
+    assert [] == late
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)

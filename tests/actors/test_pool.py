@@ -103,10 +103,13 @@ def test_a_function_that_raises_is_logged_and_its_os_thread_goes_on(
 def test_a_hung_function_leaves_the_others_running(pool: Pool) -> None:
     gate = threading.Event()
     pool.submit(gate.wait, LONG_S)
-    for _ in range(100):
-        done: Future[None] = Future()
-        pool.submit(done.set)
-        done.get(timeout=LONG_S)
+    numbers = []
+    for number in range(100):
+        done: Future[int] = Future()
+        pool.submit(done.set, number)
+        numbers.append(done.get(timeout=LONG_S))
+    assert list(range(100)) == numbers
+    assert not gate.is_set()
     gate.set()
 
 

@@ -1,17 +1,32 @@
 """Whose turn it is when messages cross: a crash, a take-over, an early beginning."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from tests.actors.conftest import Open
 from tests.actors.crashing import crash_handler
-from tests.actors.support import GatedStore, Stop, answer, failure, settle
+from tests.actors.support import (
+    LONG_S,
+    GatedStore,
+    Stop,
+    answer,
+    failure,
+    settle,
+)
 from weft.actors import ExecutionContext, Runtime, ThreadHandle
 from weft.actors.cell import Cell
 from weft.actors.children import Children
 from weft.actors.future import Future
-from weft.actors.messages import Passivate, Resume, RunCommand, Settled, Yielded
+from weft.actors.messages import (
+    Passivate,
+    Resume,
+    Returned,
+    RunCommand,
+    Settled,
+    Yielded,
+)
 from weft.actors.run_messages import Due
 from weft.actors.thread import ThreadActor
 from weft.storage import MemoryStore, Run, StartRun, WorkflowExecutionError
@@ -149,6 +164,37 @@ def test_a_run_that_was_taken_over_before_its_start_was_answered_is_executed_onc
     assert 1 == [tag for tag, _ in walk.began].count("b")
     runs = [one.run for one in actor_of(runtime)._line]
     assert [{"tag": "z"}] == [run.config for run in runs if run is not None]
+
+
+def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
+    open_runtime: Open,
+) -> None:
+    """It was kept waiting for the run's end, and answered with the result."""
+    stop, returned = Stop(), threading.Event()
+
+    def wait(_context: ExecutionContext, config: Any) -> Any:
+        stop.here()
+        return config["tag"]
+
+    def trace(_cell: Cell[Any], message: Any) -> None:
+        if isinstance(message, Returned):
+            returned.set()
+
+    gated = GatedStore(MemoryStore())
+    runtime = open_runtime(store=gated, workflows={"walk": wait})
+    notes = thread_of(runtime)
+    first = notes.run({"tag": "a"})
+    stop.reached()
+    queued = answer(notes.start_run({"tag": "b"}, op_id="b"))
+    runtime._dispatcher.trace = trace
+    with gated.shut(runtime):  # the end of the one before, and then the repetition
+        stop.open()
+        assert returned.wait(LONG_S)
+        settle(runtime)
+        again = notes.start_run({"tag": "b"}, op_id="b")
+    assert "a" == answer(first)
+    assert queued.run_id == answer(again).run_id
+    assert "b" == answer(runtime.coordinator.join_run(queued.run_id))
 
 
 def test_a_start_that_finds_its_actor_gone_is_executed_by_the_next_one(

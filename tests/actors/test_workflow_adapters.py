@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -53,14 +54,19 @@ def test_an_object_that_no_adapter_knows_is_refused() -> None:
         Workflows({"cook": object()})
 
 
-def test_a_state_that_is_stored_already_is_shown_and_not_appended() -> None:
-    encoded = encode_value({"n": 1})
+def stores(context: object, _config: object) -> Any:
+    yield {"n": 0}
+    yield Stored(encode_value({"n": 1}))
+    yield {"seen": getattr(context, "state", None)}
 
-    def stores(context: object, _config: object) -> object:
-        yield {"n": 0}
-        yield Stored(encoded)
-        yield {"seen": getattr(context, "state", None)}
 
+async def stores_async(context: object, config: object) -> Any:
+    for state in stores(context, config):
+        yield state
+
+
+@pytest.mark.parametrize("stores", [stores, stores_async])
+def test_a_state_that_is_stored_already_is_shown_and_not_appended(stores: Any) -> None:
     with Runtime.open(store=MemoryStore(), workflows={"w": stores}) as runtime:
         session = runtime.session("a")
         thread = session.create_thread("t", workflow="w").get(timeout=TIMEOUT_S)

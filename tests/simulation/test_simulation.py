@@ -35,7 +35,10 @@ def test_nothing_is_wrong_under_any_of_the_uniform_schedules(seeds: range) -> No
 
 
 def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
-    fail_with_its_story(hunted(seeds[: len(seeds) // 5 or 1], Pct))
+    few = seeds[: len(seeds) // 5 or 1]
+    hunt = hunted(few, Pct)
+    fail_with_its_story(hunt)
+    assert len(few) == hunt.seeds
 
 
 def test_nothing_is_wrong_under_every_schedule_of_two_clients_that_meet() -> None:
@@ -59,8 +62,10 @@ def test_nothing_is_wrong_under_every_schedule_of_two_clients_that_meet() -> Non
 @pytest.mark.parametrize("part", range(LONG_PARTS))
 def test_nothing_is_wrong_in_a_long_run(long_seeds: range, part: int) -> None:
     strategy = Pct if part % 4 == 3 else Uniform
-    hunt = hunted(long_seeds[part::LONG_PARTS], strategy)
+    seeds = long_seeds[part::LONG_PARTS]
+    hunt = hunted(seeds, strategy)
     fail_with_its_story(hunt)
+    assert len(seeds) == hunt.seeds
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -65,7 +65,8 @@ class ExecutionContext:
         thread_id: the thread.
         thread_name: its name in that session.
         run_id: the run.
-        attempt: 1, and one more each time the run is taken over after a crash.
+        attempt: 1, and one more each time the run is taken over after a crash, or is
+            tried again after a failure.
         store: the runtime's, for reading; None outside of one.
         beats: how often the code has said that it is alive; each step says so first.
         at_work: the code is executed now; it does not wait for a place, a process, or
@@ -145,7 +146,7 @@ class ExecutionContext:
                 for integrations that stream in words of their own.
 
         Raises:
-            InvalidArgument: it cannot be encoded, or the mode is none of the two.
+            InvalidArgument: it cannot be encoded, or the mode is none of these.
         """
         if mode not in {"custom", "messages", "parts"}:
             raise InvalidArgument(f"mode is 'custom' or 'messages', not {mode!r}.")

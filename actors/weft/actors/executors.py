@@ -116,8 +116,7 @@ def _begin(executor: WorkflowExecutor, execution: Execution) -> None:
     try:
         executor.submit(execution)
     except RuntimeError as error:  # it may be called by whoever gave the place back
-        closed = StoreClosed("The runtime was closed before the run began.")
-        closed.cause = closed.__cause__ = error
-        execution.fail(closed)
+        words = "The runtime was closed before the run began."
+        execution.fail(StoreClosed(words, cause=error))
     else:
         execution.begun = True

@@ -163,9 +163,7 @@ class Seat:
             if self._has_left():
                 return False
             self._held.append(gate)
-            if (
-                self._has_left()
-            ):  # it came between, and may have found nothing to give back
+            if self._has_left():  # between, and may have found nothing to give back
                 self.give_way()
             else:
                 self._pass(number + 1, key, inside)

@@ -26,7 +26,7 @@ import msgspec
 
 from weft.actors.executor import Execution
 from weft.actors.loop_thread import LoopThread
-from weft.actors.steps import Step, encode_result, encode_state, end_forked_child
+from weft.actors.steps import Step, encode_result, end_forked_child, yielded
 from weft.storage import Overloaded, RunInterrupted
 
 __all__ = ["LoopExecutor", "LoopStatistics"]
@@ -330,11 +330,12 @@ class _Task:
                     value = await _Watched(anext(generator), self._pid)
                 except StopAsyncIteration:
                     return Step(last, ended=True)
-                last = encode_state(value)
+                step = yielded(value)
+                last = step.encoded
                 del value  # it is the generator's, and it may be large
                 self._gate = self.thread.loop.create_future()
                 self.execution.context.code_rests()
-                self.execution.post(Step(last, ended=False))
+                self.execution.post(step)
                 await self._gate
                 self.execution.context.code_begins()
         finally:

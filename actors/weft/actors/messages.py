@@ -1,7 +1,8 @@
 """What the runtime's actors say to each other.
 
 Each type has one reader's sentence; who sends it to whom is in its docstring. The
-sequences they form are in ``actors/README.md``.
+sequences they form are in ``actors/README.md``. What a run and its thread tell each
+other beside states and ends is in :mod:`weft.actors.run_messages`.
 """
 
 import time
@@ -132,9 +133,9 @@ class RunCommand(msgspec.Struct):
 
 
 class CancelRun(msgspec.Struct):
-    """A client asks a thread to have a run stop at its next chance.
+    """A client asks a thread to have a run stop at its next chance, or not begin.
 
-    The answer is whether the run was in progress there.
+    The answer is whether the run was there, in progress or waiting.
 
     Attributes:
         undo: take its states back when it has stopped.
@@ -216,7 +217,10 @@ class ThreadChanged(msgspec.Struct):
 
 
 class Resume(msgspec.Struct):
-    """Take over a run whose process died; from the root through the session."""
+    """Take over a run that has not ended; from the root through the session.
+
+    Its process died while it was in progress, or while it waited.
+    """
 
     run: Run
     thread: Thread
@@ -295,7 +299,7 @@ class Failed(msgspec.Struct):
 
 
 class Recover(msgspec.Struct):
-    """Take over the runs that were in progress when the process died; to the root."""
+    """Take over the runs that had not ended when the process died; to the root."""
 
 
 class Drain(msgspec.Struct):

@@ -15,7 +15,6 @@ goes on as if it were executed here. It finds no runtime there: it can ask for n
 
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -94,9 +93,8 @@ class ProcessExecutor:
         try:
             self._pool.submit(execution)
         except RuntimeError as error:  # who gave the place back is not to blame
-            closed = StoreClosed("The runtime was closed before the run began.")
-            closed.cause = closed.__cause__ = error
-            execution.fail(closed)
+            words = "The runtime was closed before the run began."
+            execution.fail(StoreClosed(words, cause=error))
 
     def abandon(self, execution: Execution) -> None:
         """Kill the process that executes a run."""
@@ -155,13 +153,12 @@ class ProcessExecutor:
         Returns:
             Whether all ended in time.
         """
-        deadline_s = time.monotonic() + timeout_s
         self._closed = True
         in_time = self._pool.close(timeout_s)
         for worker in list(self._workers):
             worker.kill()
         if not in_time:
-            self._pool.close(max(KILLED_TIMEOUT_S, deadline_s - time.monotonic()))
+            self._pool.close(KILLED_TIMEOUT_S)
         for worker in list(self._workers):
             worker.bury()
             self._workers.pop(worker, None)

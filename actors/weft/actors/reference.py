@@ -21,7 +21,7 @@ import msgspec
 
 from weft.storage import InvalidArgument
 
-__all__ = ["MAIN", "Reference"]
+__all__ = ["Reference"]
 
 MAIN: Final = "__weft_main__"
 """What the main module is called in a process that did not begin with it."""

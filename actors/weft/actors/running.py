@@ -8,8 +8,10 @@ new ``rev``; one of a run that was superseded stays refused, and is counted.
 Guarantees: the code is advanced past a state only when that is durable; a run that is
 out of time, or silent, is ended although its code goes on, and can write no more.
 
-Which run is next is decided in :mod:`weft.actors.thread`.
+Which run is next is decided in :mod:`weft.actors.turns`.
 """
+
+from abc import abstractmethod
 
 import msgspec
 
@@ -73,13 +75,13 @@ class Running(Resident):
         self._holds = Holds(services.scheduler)
         self._clocks = Clocks(services)
 
+    @abstractmethod
     def _next(self) -> None:
         """Go on to what waits; the run in progress has ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _try_again(self, run: Run, commands: list[RunCommand]) -> None:
         """Let a run wait for its next attempt."""
-        raise NotImplementedError
 
     def _execute(self, run: Run, commands: list[RunCommand]) -> None:
         services, cell = self._services, self.actor_ref
@@ -232,6 +234,7 @@ class Running(Resident):
         else:
             self._try_again(run, active.commands)
 
+    @abstractmethod
     def _end(
         self,
         run: Run,
@@ -243,7 +246,6 @@ class Running(Resident):
         undo: bool = False,
     ) -> None:
         """End a run whose code is not executed."""
-        raise NotImplementedError
 
     def _finished_active(self, finish: Finish, outcome: Outcome) -> None:
         operation = finish.operation

@@ -14,7 +14,7 @@ from weft.actors.services import Services
 from weft.storage import StoreStatistics, WriterStatistics
 from weft.storage.statistics import Histogram, HistogramSnapshot
 
-__all__ = ["RuntimeStatistics", "actors_of", "counted_by"]
+__all__ = ["RuntimeStatistics", "counted_by"]
 
 
 class RuntimeStatistics(msgspec.Struct, frozen=True):

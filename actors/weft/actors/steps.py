@@ -29,9 +29,9 @@ __all__ = [
     "Step",
     "Steps",
     "encode_result",
-    "encode_state",
     "end_forked_child",
     "failure_of",
+    "yielded",
 ]
 
 _logger = logging.getLogger("weft.actors")
@@ -120,9 +120,9 @@ class Steps:
             if stop.value is None:
                 return Step(self._last, ended=True)
             return Step(encode_result(stop.value), ended=True)
-        stored = isinstance(value, Stored)
-        self._last = value.encoded if stored else encode_state(value)
-        return Step(self._last, ended=False, is_stored=stored)
+        step = yielded(value)
+        self._last = step.encoded
+        return step
 
     def close(self) -> None:
         """Have a generator that is not advanced any more clean up.
@@ -135,13 +135,18 @@ class Steps:
             generator.close()
 
 
-def encode_state(value: Any) -> msgspec.Raw:
-    """Return a yielded state as it is stored.
+def yielded(value: Any) -> Step:
+    """Return the step that ends with a yielded value.
+
+    Args:
+        value: a state, or :class:`~weft.actors.context.Stored` in place of one.
 
     Raises:
         InvalidArgument: it cannot be encoded, or is too large.
     """
-    return encode_value(value, "the yielded state")
+    if isinstance(value, Stored):
+        return Step(value.encoded, ended=False, is_stored=True)
+    return Step(encode_value(value, "the yielded state"), ended=False)
 
 
 def encode_result(value: Any) -> msgspec.Raw:

@@ -199,7 +199,7 @@ class Turns(Running):
     def _rejoin(self, command: RunCommand, run_id: str) -> None:
         """Answer for a run that is there: with its end, or with its progress."""
         active, waiting = self._active, self._line.find(run_id)
-        if command.background and (waiting is not None or active is not None):
+        if command.background:
             answer_repeated(command, run_id, self._thread, self._services.store)
         elif active is not None and active.run.run_id == run_id:
             active.join(command)
