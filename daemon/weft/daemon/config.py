@@ -23,6 +23,7 @@ from weft.daemon.http.site import BODY_SIZE_BYTES_MAX, LOOPBACK_HOSTS, HttpSetti
 from weft.daemon.http.streams import HEARTBEAT_S
 from weft.daemon.listen import Address
 from weft.daemon.logs import LogFormat, LogLevel
+from weft.daemon.unusable import Unusable
 from weft.storage.check import Kind
 
 __all__ = ["Config", "ConfigError", "DaemonConfig", "HttpConfig", "load", "to_toml"]
@@ -35,23 +36,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used.
-
-    Args:
-        reason: what is wrong, without a full stop.
-        remedy: what to do about it, a sentence.
-    """
-
-    exit_code = os.EX_CONFIG
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason, remedy)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.reason}. {self.remedy}"
+class ConfigError(Unusable):
+    """The configuration cannot be used."""
 
 
 class DaemonConfig(

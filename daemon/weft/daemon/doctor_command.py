@@ -112,10 +112,10 @@ def _daemon(target: "Target") -> Iterator[Finding]:
         if findings
         else Finding("consistency", "ok", "nothing found by the last check")
     )
-    restarts = int(page.total("weft_actor_quarantines_total"))
+    quarantines = int(page.total("weft_actor_quarantines_total"))
     yield (
-        Finding("actors", "warn", f"{restarts:,} quarantined", "look into the log")
-        if restarts
+        Finding("actors", "warn", f"{quarantines:,} quarantined", "look into the log")
+        if quarantines
         else Finding("actors", "ok", "none in quarantine")
     )
 

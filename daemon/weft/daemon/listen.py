@@ -17,6 +17,8 @@ from typing import Final
 
 import msgspec
 
+from weft.daemon.unusable import Unusable
+
 __all__ = ["Address", "ListenError", "bind", "bind_unix", "check_exposure", "url_of"]
 
 BACKLOG: Final = 1024
@@ -25,7 +27,7 @@ BACKLOG: Final = 1024
 PORT_MAX: Final = 65_535
 
 
-class ListenError(Exception):
+class ListenError(Unusable):
     """The daemon cannot listen where it was told to.
 
     Args:
@@ -35,13 +37,8 @@ class ListenError(Exception):
     """
 
     def __init__(self, reason: str, remedy: str, exit_code: int) -> None:
-        super().__init__(reason, remedy, exit_code)
-        self.reason = reason
-        self.remedy = remedy
+        super().__init__(reason, remedy)
         self.exit_code = exit_code
-
-    def __str__(self) -> str:
-        return f"{self.reason}. {self.remedy}"
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
-from typing import Any, Final, Literal, TextIO, get_args
+from typing import Any, Final, Literal, TextIO
 
 import msgspec
 
@@ -26,8 +26,6 @@ __all__ = ["LogFormat", "LogLevel", "logging_to", "request_id", "say"]
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
 
 request_id: ContextVar[str | None] = ContextVar("weft_request_id", default=None)
 """The id of the request that is being answered."""

@@ -11,52 +11,23 @@ Not here: the API's nouns. This is what a client stands on.
 
 import re
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
-from urllib.parse import quote
+from typing import Any, Final, Self
 
 import httpx
 import msgspec
 
 from weft.daemon.remote_problems import NoDaemon, RemoteProblem, error_of
+from weft.daemon.wire import Event, EventLines
 
-__all__ = ["Event", "NoDaemon", "Remote", "RemoteProblem", "endpoint"]
+__all__ = ["NoDaemon", "Remote", "RemoteProblem"]
 
 _ERRNO: Final = re.compile(r"^\[Errno -?[0-9]+\] ")
 
 SILENCE_S: Final = 45.0
 """How long a stream may be silent: three heartbeats."""
-
-
-class Event(NamedTuple):
-    """A server-sent event.
-
-    Attributes:
-        event: its kind.
-        data: decoded JSON; None if there is none.
-        id: where to go on behind it.
-    """
-
-    event: str
-    data: Any
-    id: str
-
-
-def endpoint(*parts: str) -> str:
-    """Return a path; ids in it may hold any character.
-
-    Args:
-        parts: what stands between the slashes.
-    """
-    return "/" + "/".join(map(_segment, parts))
-
-
-def _segment(part: str) -> str:
-    if part in {".", ".."}:  # a client would take them for a way up
-        return part.replace(".", "%2E")
-    return quote(part, safe="")
 
 
 class Remote:
@@ -122,7 +93,7 @@ class Remote:
 
         Args:
             method: of HTTP.
-            path: from :func:`endpoint`.
+            path: from :func:`weft.daemon.wire.path_of`.
             body: what msgspec can encode; None for none.
             query: None in it is left out.
             op_id: the idempotency key.
@@ -166,7 +137,8 @@ class Remote:
         silence_s = max(self._timeout_s, SILENCE_S)
         opened = self._open(method, path, body, query, headers, silence_s)
         with opened as answer:
-            yield from _events(answer.iter_lines())
+            lines = EventLines()
+            yield from filter(None, map(lines.feed, answer.iter_lines()))
 
     def _open(
         self,
@@ -263,19 +235,3 @@ def _knock(path: str, place: str) -> None:
             knocking.connect(path)
         except OSError as error:
             raise NoDaemon(place, error.strerror or str(error)) from error
-
-
-def _events(lines: Iterator[str]) -> Iterator[Event]:
-    fields: dict[str, str] = {}
-    for line in lines:
-        if line.startswith(":"):
-            continue
-        if line:
-            name, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            fields[name] = f"{fields[name]}\n{value}" if name in fields else value
-        elif fields:
-            data = fields.get("data")
-            decoded = msgspec.json.decode(data) if data else None
-            yield Event(fields.get("event", "message"), decoded, fields.get("id", ""))
-            fields = {}

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
+from weft.daemon.wire import family_of
+
 __all__ = ["NoDaemon", "RemoteProblem", "error_of"]
 
 EXIT_CODES: Final = {
@@ -93,7 +95,7 @@ def _of_runtime(code: str, detail: str, members: dict[str, Any]) -> Exception | 
     from weft.storage.errors import SessionThreadException
 
     del weft
-    kind = _kinds(SessionThreadException).get(code)
+    kind = family_of(SessionThreadException).get(code)
     if kind is None:
         return None
     error: Exception = kind(
@@ -104,11 +106,3 @@ def _of_runtime(code: str, detail: str, members: dict[str, Any]) -> Exception | 
         details=members.get("details"),
     )
     return error
-
-
-def _kinds(base: Any) -> dict[str, Any]:
-    """Return all classes of errors by their names."""
-    found = {base.__name__: base}
-    for kind in base.__subclasses__():
-        found |= _kinds(kind)
-    return found

@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol, Self
 
 import msgspec
 
-from weft.daemon.remote import Remote, endpoint
+from weft.daemon.remote import Remote
+from weft.daemon.wire import path_of
 
 __all__ = ["DirectSource", "Doc", "RemoteSource", "Source"]
 
@@ -90,11 +91,11 @@ class RemoteSource:
 
     def session(self, session_id: str) -> Doc:
         """Return a session."""
-        return self._doc(endpoint("sessions", session_id))
+        return self._doc(path_of("sessions", session_id))
 
     def threads(self, session_id: str) -> list[Doc]:
         """Return a session's live threads, ordered by name."""
-        found: list[Doc] = self._doc(endpoint("sessions", session_id, "threads"))[
+        found: list[Doc] = self._doc(path_of("sessions", session_id, "threads"))[
             "threads"
         ]
         return found
@@ -102,7 +103,7 @@ class RemoteSource:
     def thread(self, thread: str, session_id: str | None = None) -> Doc:
         """Return a thread by its id, or by its name or id within a session."""
         owner = session_id or self._owner(thread)
-        return self._doc(endpoint("sessions", owner, "threads", thread))
+        return self._doc(path_of("sessions", owner, "threads", thread))
 
     def _owner(self, thread_id: str) -> str:
         owner: str | None = next(
@@ -115,13 +116,13 @@ class RemoteSource:
 
     def owners(self, thread_id: str) -> list[Doc]:
         """Return a thread's rows with all its owners."""
-        path = endpoint("threads", thread_id, "associations")
+        path = path_of("threads", thread_id, "associations")
         found: list[Doc] = self._doc(path)["associations"]
         return found
 
     def holdings(self, session_id: str) -> list[Doc]:
         """Return a session's rows with its threads, those it gave away too."""
-        path = endpoint("sessions", session_id, "associations")
+        path = path_of("sessions", session_id, "associations")
         found: list[Doc] = self._remote.ask(
             "GET", path, query={"active_only": "false"}
         )["associations"]
@@ -145,7 +146,7 @@ class RemoteSource:
 
     def states(self, thread_id: str, limit: int) -> list[Doc]:
         """Return a thread's states, newest first."""
-        path = endpoint("threads", thread_id, "history")
+        path = path_of("threads", thread_id, "history")
         found = self._remote.ask("GET", path, query={"limit": limit})
         return [
             {

@@ -9,7 +9,7 @@ Rendering is work for the CPU, 3 ms per 1,000 series: keep it off an event loop.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -21,9 +21,10 @@ from weft.metrics.http import HttpSource
 
 __all__ = ["register", "render", "start_http_server"]
 
-_collectors: Final[WeakKeyDictionary[CollectorRegistry, RuntimeCollector]] = (
+_collectors: Final[WeakKeyDictionary[CollectorRegistry, "ref[RuntimeCollector]"]] = (
     WeakKeyDictionary()
 )
+"""Both weak: the registry holds its collector, and a runtime may hold the registry."""
 
 
 def register(
@@ -51,13 +52,14 @@ def register(
             already; or something else has the names of Weft's metrics.
     """
     registry = registry or CollectorRegistry()
-    known = _collectors.get(registry)
+    held = _collectors.get(registry)
+    known = None if held is None else held()
     if known is not None:
         known.add(runtime, name, http)
     else:
         collector = RuntimeCollector(runtime, name, http)
         registry.register(collector)
-        _collectors[registry] = collector
+        _collectors[registry] = ref(collector)
     return registry
 
 

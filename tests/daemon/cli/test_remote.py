@@ -9,19 +9,20 @@ import pytest
 
 from tests.daemon.child import DEADLINE_S
 from tests.daemon.cli.conftest import SECRET, Daemon, Weft
-from weft.daemon.remote import NoDaemon, Remote, RemoteProblem, endpoint
+from weft.daemon.remote import NoDaemon, Remote, RemoteProblem
 from weft.daemon.target import Target, default_socket
+from weft.daemon.wire import path_of
 from weft.storage import DeadlineExceeded, NameTaken, SessionNotFound
 
 
 def test_an_error_arrives_as_the_class_it_was(served: Daemon) -> None:
     with Remote(served.socket) as remote:
         with pytest.raises(SessionNotFound) as told:
-            remote.ask("GET", endpoint("sessions", "nobody"))
+            remote.ask("GET", path_of("sessions", "nobody"))
         assert "nobody" == told.value.session_id
         assert 1 == str(told.value).count(SessionNotFound.remedy)
         body = {"threads": [{"name": "a"}], "create_session": True}
-        path = endpoint("sessions", "remote", "threads")
+        path = path_of("sessions", "remote", "threads")
         remote.ask("POST", path, body)
         with pytest.raises(NameTaken) as refused:
             remote.ask("POST", path, body, op_id="my-key")

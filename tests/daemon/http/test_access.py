@@ -1,11 +1,20 @@
 """A token bound to an owner sees that owner's sessions, and no others."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.daemon.http.asking import ADMIN, ALICE, BOB, bearer, detail_of
+from tests.daemon.http.asking import (
+    ADMIN,
+    ALICE,
+    BOB,
+    bearer,
+    client_of,
+    detail_of,
+    token_file,
+)
 from weft.actors import Runtime
 
 AS_ALICE = bearer(ALICE)
@@ -213,3 +222,16 @@ def test_rows_of_other_owners_of_a_thread_are_not_shown(theirs: TestClient) -> N
         assert [own] == [row["session_id"] for row in rows]
     both = theirs.get("/threads/t-alice/associations", headers=AS_ADMIN).json()
     assert 2 == len(both["associations"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/associations/cleanup"), ("GET", "/health"), ("POST", "/check")],
+)
+def test_who_is_bound_to_an_owner_administers_nothing(
+    runtime: Runtime, tmp_path: Path, method: str, path: str
+) -> None:
+    tokens = token_file(tmp_path, f"{ALICE} owner=alice")
+    with client_of(runtime, tokens) as client:
+        answer = client.request(method, path, json={}, headers=AS_ALICE)
+        assert "admin" in detail_of(answer, 403)

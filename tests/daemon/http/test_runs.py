@@ -140,6 +140,22 @@ def test_a_repeated_request_starts_one_run(client: Client) -> None:
     assert 1 == len(client.get(RUNS).json())
 
 
+def test_a_repeated_request_goes_back_to_no_earlier_state_again(client: Client) -> None:
+    joined(client, started(client))
+    (state,) = client.post("/threads/t/history", json={"before": None}).json()[1:2]
+    key = {"Idempotency-Key": "back once"}
+    body = {
+        "assistant_id": "count",
+        "checkpoint": state["checkpoint"],
+        "input": {"by": 1},
+    }
+    first = client.post(RUNS, json=body, headers=key).json()
+    joined(client, first)
+    again = client.post(RUNS, json=body, headers=key).json()
+    assert first["run_id"] == again["run_id"]
+    assert [1, 2, 3, 2, 3] == [state["n"] for state in client.states_of("t")]
+
+
 def test_a_repeated_stream_reads_the_run_of_the_first(client: Client) -> None:
     key, body = {"Idempotency-Key": "once more"}, {"assistant_id": "walk"}
     with client.events("POST", f"{RUNS}/stream", json=body, headers=key) as first:

@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -27,7 +26,7 @@ import msgspec
 from weft.actors import Future
 from weft.daemon.client.errors import DaemonUnreachable
 from weft.daemon.client.problems import error_of_answer
-from weft.daemon.client.server_events import ServerEvent, read_events
+from weft.daemon.wire import Event, EventLines
 from weft.storage import (
     DeadlineExceeded,
     InvalidArgument,
@@ -35,7 +34,7 @@ from weft.storage import (
     StoreClosed,
 )
 
-__all__ = ["Connection", "Request", "path_of"]
+__all__ = ["Connection", "Request"]
 
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         method: of HTTP.
-        path: from :func:`path_of`.
+        path: from :func:`weft.daemon.wire.path_of`.
         body: what msgspec can encode; None for none.
         query: None in it is left out.
         op_id: the idempotency key.
@@ -71,17 +70,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, Any] = {}
     op_id: str | None = None
     timeout_s: float | None = None
-
-
-def path_of(*parts: str) -> str:
-    """Return a path; the parts may hold any character."""
-    return "/" + "/".join(map(_segment, parts))
-
-
-def _segment(part: str) -> str:
-    if part in {".", ".."}:  # a way up, if left as they are
-        return part.replace(".", "%2E")
-    return quote(part, safe="")
 
 
 class Connection:
@@ -189,7 +177,7 @@ class Connection:
         future.try_set(decode(msgspec.json.decode(content) if content else None))
 
     @asynccontextmanager
-    async def follow(self, request: Request) -> AsyncIterator[AsyncIterator[Any]]:
+    async def follow(self, request: Request) -> AsyncIterator[AsyncIterator[Event]]:
         """Open a stream of events for the time of a with block; on the client's loop.
 
         Raises:
@@ -197,8 +185,7 @@ class Connection:
             SessionThreadException: the daemon refused.
         """
         async with self._sent(request, "text/event-stream", SILENCE_S) as answer:
-            events: AsyncIterator[ServerEvent] = read_events(answer.aiter_lines())
-            yield events
+            yield _events_of(answer.aiter_lines())
 
     @asynccontextmanager
     async def _sent(
@@ -276,6 +263,14 @@ class Connection:
             await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT_S / 2)
         with suppress(httpx.HTTPError):
             await self._client.aclose()
+
+
+async def _events_of(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
+    made = EventLines()
+    async for line in lines:
+        event = made.feed(line)
+        if event is not None:
+            yield event
 
 
 def _closed() -> SessionThreadException:

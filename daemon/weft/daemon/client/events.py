@@ -76,12 +76,12 @@ async def _read(
     request = Request(method="GET", path="/events", query=query)
     async with connection.follow(request) as events:
         async for event in events:
-            if event.name == "goodbye":
+            if event.event == "goodbye":
                 break
-            if event.name == "operation":
+            if event.event == "operation":
                 await stream.put(operation_of(event.data))
             else:
-                _check(event.name, event.data)
+                _check(event.event, event.data)
     stream.finish()
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from weft.actors import EventsExpired, RemoteError
 from weft.daemon.client.errors import AccessDenied, DaemonFault
+from weft.daemon.wire import family_of
 from weft.storage import (
     DeadlineExceeded,
     InvalidArgument,
@@ -88,20 +89,10 @@ def error_of(
 
 def _kind_of(code: object, status: int) -> type[SessionThreadException]:
     if isinstance(code, str):
-        kind = _family(SessionThreadException).get(code)
+        kind = family_of(SessionThreadException).get(code)
         if kind is not None:
             return kind
     return _OF_STATUS.get(status, DaemonFault)
-
-
-def _family(
-    base: type[SessionThreadException],
-) -> dict[str, type[SessionThreadException]]:
-    """Return a class and all that derive from it, by their names."""
-    found = {base.__name__: base}
-    for kind in base.__subclasses__():
-        found |= _family(kind)
-    return found
 
 
 def _cause_of(causes: list[str]) -> BaseException | None:
@@ -109,7 +100,7 @@ def _cause_of(causes: list[str]) -> BaseException | None:
     cause: SessionThreadException | None = None
     for words in reversed(causes):
         name, _, said = words.partition(": ")
-        kind = _family(SessionThreadException).get(name)
+        kind = family_of(SessionThreadException).get(name)
         if kind is None:
             cause = RemoteError(words, cause=cause)
         else:

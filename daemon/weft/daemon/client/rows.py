@@ -7,9 +7,9 @@ from typing import Any
 from weft.actors import Future
 from weft.actors.door import at_the_door, check_limit
 from weft.daemon.client.asking import Asking, id_or_none, mapping_of
-from weft.daemon.client.connection import path_of
 from weft.daemon.client.missing import found_or
 from weft.daemon.client.rebuild import association_of, operation_of, record_of
+from weft.daemon.wire import path_of
 from weft.storage import Association, Interaction, InvalidArgument, OperationRecord
 from weft.storage.ids import check_id, check_name
 

@@ -12,12 +12,13 @@ from weft.actors import Future, Stream
 from weft.actors.door import at_the_door, check_limit, check_timeout
 from weft.actors.run_messages import Mode
 from weft.daemon.client.asking import Asking, mapping_of
-from weft.daemon.client.connection import Request, path_of
+from weft.daemon.client.connection import Request
 from weft.daemon.client.errors import DaemonFault, DaemonUnreachable
 from weft.daemon.client.missing import found_or, is_missing
 from weft.daemon.client.paced import PacedStream
 from weft.daemon.client.problems import error_of
 from weft.daemon.client.rebuild import record_of
+from weft.daemon.wire import path_of
 from weft.storage import (
     DeadlineExceeded,
     InvalidArgument,
@@ -179,11 +180,11 @@ class RunRequests(Asking):
     ) -> None:
         async with self._connection.follow(request) as events:
             async for event in events:
-                if event.name == "result":
+                if event.event == "result":
                     stream.finish()
                     return
-                _check(event.name, event.data, request.op_id)
-                await stream.put((event.name, event.data) if tagged else event.data)
+                _check(event.event, event.data, request.op_id)
+                await stream.put((event.event, event.data) if tagged else event.data)
         raise _cut_off(request.op_id)
 
     async def _follow(
@@ -195,10 +196,10 @@ class RunRequests(Asking):
                 self._connection.follow(request) as events,
             ):
                 async for event in events:
-                    if event.name == "result":
+                    if event.event == "result":
                         future.try_set(event.data)
                         return
-                    _check(event.name, event.data, request.op_id)
+                    _check(event.event, event.data, request.op_id)
         except TimeoutError as error:
             if isinstance(error, SessionThreadException):
                 raise

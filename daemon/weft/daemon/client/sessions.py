@@ -8,9 +8,9 @@ from weft.actors import Future
 from weft.actors.door import at_the_door, check_limit
 from weft.actors.parts import batch_of
 from weft.daemon.client.asking import Asking, id_or_none, mapping_of
-from weft.daemon.client.connection import path_of
 from weft.daemon.client.parts import answer_of, part_of
 from weft.daemon.client.rebuild import record_of
+from weft.daemon.wire import path_of
 from weft.storage import InvalidArgument, Operation, Session
 from weft.storage.ids import check_id
 

@@ -6,8 +6,8 @@ from typing import Any
 from weft.actors import Future
 from weft.actors.door import at_the_door, check_limit
 from weft.daemon.client.asking import Asking, id_or_none, mapping_of
-from weft.daemon.client.connection import path_of
 from weft.daemon.client.rebuild import record_of
+from weft.daemon.wire import path_of
 from weft.storage import State, Thread
 from weft.storage.ids import check_id, check_name
 from weft.storage.operations import encode_value

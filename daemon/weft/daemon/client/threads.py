@@ -9,8 +9,8 @@ from weft.actors import Future, ThreadSpec
 from weft.actors.door import at_the_door
 from weft.actors.spec import new_thread
 from weft.daemon.client.asking import Asking, id_or_none, mapping_of
-from weft.daemon.client.connection import path_of
 from weft.daemon.client.rebuild import record_of
+from weft.daemon.wire import path_of
 from weft.storage import InvalidArgument, NewThread, Thread
 from weft.storage.ids import check_id, check_name
 

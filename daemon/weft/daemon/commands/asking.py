@@ -1,10 +1,10 @@
-"""Confirmation: what destroys asks first, with a count."""
+"""Talk with who typed: what destroys asks first, with a count, and tells its end."""
 
 import sys
 
 import click
 
-__all__ = ["confirmed"]
+__all__ = ["confirmed", "say"]
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
@@ -23,5 +23,16 @@ def confirmed(question: str, *, yes: bool) -> bool:
         raise click.UsageError(f"{question} Say --yes, there is nobody to ask.")
     if click.confirm(question, err=True):
         return True
-    click.echo("weft: nothing was changed.", err=True)
+    say("nothing was changed.")
     return False
+
+
+def say(words: str, *, quiet: bool = False) -> None:
+    """Tell on stderr what was done.
+
+    Args:
+        words: a sentence.
+        quiet: tell nothing.
+    """
+    if not quiet:
+        click.echo(f"weft: {words}", err=True)

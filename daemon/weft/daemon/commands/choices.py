@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from weft.daemon.commands.values import json_object
+
 if TYPE_CHECKING:
     from weft.daemon.target import Target
 
@@ -13,7 +15,10 @@ __all__ = [
     "data_option",
     "dry_run_option",
     "existing_option",
+    "interval_option",
     "limit_option",
+    "metadata_option",
+    "of_session_option",
     "output_option",
     "quiet_option",
     "targeted",
@@ -38,6 +43,24 @@ quiet_option: Final = click.option(
     "--quiet", is_flag=True, help="Say nothing but results and failures."
 )
 yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+interval_option: Final = click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(min=0.1, max=3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long between two looks.",
+)
+metadata_option: Final = click.option(
+    "--metadata", callback=json_object, metavar="JSON", help="Free data; @FILE, or -."
+)
+of_session_option: Final = click.option(
+    "--session",
+    "session_id",
+    metavar="ID",
+    help="The session that owns it; THREAD may be a name then.",
+)
 dry_run_option: Final = click.option(
     "--dry-run", is_flag=True, help="Change nothing; tell what would be."
 )
@@ -161,15 +184,7 @@ def watched(command: F) -> F:
     """Add the options that repeat a look: ``watch``, ``interval_s``, ``times``."""
     for option in (
         click.option("--times", type=click.IntRange(min=1), help="Look so often."),
-        click.option(
-            "--interval",
-            "interval_s",
-            type=click.FloatRange(min=0.1, max=3600),
-            default=2.0,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long between two looks.",
-        ),
+        interval_option,
         click.option("--watch", is_flag=True, help="Look again and again."),
     ):
         command = option(command)

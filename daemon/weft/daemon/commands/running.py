@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from weft.daemon.commands.choices import output_option, quiet_option, targeted
-from weft.daemon.commands.threads import of_session_option
+from weft.daemon.commands.choices import (
+    of_session_option,
+    output_option,
+    quiet_option,
+    targeted,
+)
 
 if TYPE_CHECKING:
     from weft.daemon.remote import Remote
@@ -101,8 +105,8 @@ def _place(
     workflow: str | None,
 ) -> tuple[str, str]:
     """Return the thread's id and the path of its runs; name its workflow."""
-    from weft.daemon.remote import endpoint
     from weft.daemon.source import RemoteSource
+    from weft.daemon.wire import path_of
     from weft.storage import SessionNotFound, ThreadNotFound
 
     if create and session_id is None:
@@ -116,15 +120,15 @@ def _place(
         found = RemoteSource(remote).thread(thread, session_id)
     body["assistant_id"] = workflow or found["workflow"] or "default"
     thread_id: str = found["thread_id"]
-    return thread_id, endpoint("threads", thread_id, "runs", what)
+    return thread_id, path_of("threads", thread_id, "runs", what)
 
 
 def _create(remote: "Remote", name: str, session_id: str, workflow: str | None) -> None:
-    from weft.daemon.remote import endpoint
+    from weft.daemon.wire import path_of
 
     spec = {"name": name} | ({"workflow": workflow} if workflow else {})
     body = {"threads": [spec], "create_session": True}
-    remote.ask("POST", endpoint("sessions", session_id, "threads"), body)
+    remote.ask("POST", path_of("sessions", session_id, "threads"), body)
 
 
 def _raise_failure(result: Any, thread_id: str) -> None:

@@ -7,13 +7,13 @@ import click
 from weft.daemon.commands.choices import (
     dry_run_option,
     limit_option,
+    metadata_option,
     output_option,
     quiet_option,
     targeted,
     watched,
     yes_option,
 )
-from weft.daemon.commands.values import json_object
 
 if TYPE_CHECKING:
     from weft.daemon.target import Target
@@ -24,7 +24,6 @@ COLUMNS: Final = {
     "SESSION": "session_id",
     "USER": "user_id",
     "STATUS": "status",
-    "THREADS": "threads",
     "CREATED": "created_at",
     "UPDATED": "updated_at",
 }
@@ -60,7 +59,6 @@ def ls(target: "Target", limit: int, output: str, **options: Any) -> None:
     from weft.daemon.printing import print_records
 
     user_id, status = options.pop("user_id"), options.pop("status")
-    columns = {k: v for k, v in COLUMNS.items() if k != "THREADS"}
 
     def look() -> None:
         with target.source() as source:
@@ -70,7 +68,7 @@ def ls(target: "Target", limit: int, output: str, **options: Any) -> None:
                 if user_id in {None, session["user_id"]}
                 and status in {None, session["status"]}
             )
-            print_records(islice(found, limit), columns, output, empty="no sessions.")
+            print_records(islice(found, limit), COLUMNS, output, empty="no sessions.")
 
     watch(look, **options)
 
@@ -96,9 +94,7 @@ def show(target: "Target", session_id: str, output: str, **options: Any) -> None
 @sessions.command()
 @click.argument("session_id", required=False)
 @click.option("--user", "user_id", metavar="ID", help="Whose it is.")
-@click.option(
-    "--metadata", callback=json_object, metavar="JSON", help="Free data; @FILE, or -."
-)
+@metadata_option
 @click.option("--if-missing", is_flag=True, help="Open it if it is there already.")
 @output_option
 @targeted(data=False)
@@ -142,7 +138,7 @@ def rm(
 
     All in one transaction: if one of them cannot be closed, none is.
     """
-    from weft.daemon.commands.asking import confirmed
+    from weft.daemon.commands.asking import confirmed, say
     from weft.daemon.printing import counted
     from weft.daemon.source import RemoteSource
 
@@ -162,7 +158,7 @@ def rm(
             for session_id in session_ids
         ]
         remote.ask("POST", "/transactions", {"operations": parts})
-    _say(f"closed {closed}.", quiet=quiet)
+    say(f"closed {closed}.", quiet=quiet)
     return 0
 
 
@@ -177,6 +173,7 @@ def mv(
     target: "Target", session_id: str, to: str, create: bool, dry_run: bool, quiet: bool
 ) -> None:
     """Move all threads of a session to another, in one transaction."""
+    from weft.daemon.commands.asking import say
     from weft.daemon.printing import counted
     from weft.daemon.source import RemoteSource
 
@@ -195,7 +192,7 @@ def mv(
                 "create_session": create,
             }
             remote.ask("POST", "/transactions", {"operations": [part]})
-    _say(f"moved {counted(len(threads), 'thread')} to {to}.", quiet=quiet)
+    say(f"moved {counted(len(threads), 'thread')} to {to}.", quiet=quiet)
 
 
 @sessions.command()
@@ -222,8 +219,3 @@ def history(target: "Target", session_id: str, output: str) -> None:
 
     with target.source() as source:
         print_records(source.holdings(session_id), ROWS, output, empty="no threads.")
-
-
-def _say(words: str, *, quiet: bool) -> None:
-    if not quiet:
-        click.echo(f"weft: {words}", err=True)

@@ -8,6 +8,8 @@ import click
 from weft.daemon.commands.choices import (
     dry_run_option,
     limit_option,
+    metadata_option,
+    of_session_option,
     output_option,
     quiet_option,
     targeted,
@@ -19,7 +21,7 @@ from weft.daemon.commands.values import json_object
 if TYPE_CHECKING:
     from weft.daemon.target import Target
 
-__all__ = ["of_session_option", "threads"]
+__all__ = ["threads"]
 
 COLUMNS: Final = {
     "SESSION": "session_id",
@@ -30,13 +32,6 @@ COLUMNS: Final = {
     "UPDATED": "updated_at",
 }
 STATES: Final = {"CREATED": "created_at", "VALUES": "values"}
-
-of_session_option: Final = click.option(
-    "--session",
-    "session_id",
-    metavar="ID",
-    help="The session that owns it; THREAD may be a name then.",
-)
 
 
 @click.group()
@@ -105,9 +100,7 @@ def show(
 @click.option(
     "--config", callback=json_object, metavar="JSON", help="Of their runs; @FILE, or -."
 )
-@click.option(
-    "--metadata", callback=json_object, metavar="JSON", help="Free data; @FILE, or -."
-)
+@metadata_option
 @output_option
 @targeted(data=False)
 def create(
@@ -120,7 +113,7 @@ def create(
 ) -> None:
     """Create threads in a session, all or none; prints their ids."""
     from weft.daemon.printing import print_records
-    from weft.daemon.remote import endpoint
+    from weft.daemon.wire import path_of
 
     set_values = {name: value for name, value in given.items() if value is not None}
     body = {
@@ -128,7 +121,7 @@ def create(
         "create_session": create,
     }
     with target.remote() as remote:
-        path = endpoint("sessions", session_id, "threads")
+        path = path_of("sessions", session_id, "threads")
         made = remote.ask("POST", path, body)["threads"]
     found = [{"thread_name": name, "thread_id": made[name]} for name in names]
     print_records(found, {"NAME": "thread_name", "THREAD": "thread_id"}, output)
@@ -158,10 +151,10 @@ def rm(
     quiet: bool,
 ) -> int:
     """Remove threads with their states and runs, all or none."""
-    from weft.daemon.commands.asking import confirmed
+    from weft.daemon.commands.asking import confirmed, say
     from weft.daemon.printing import counted
-    from weft.daemon.remote import endpoint
     from weft.daemon.source import RemoteSource
+    from weft.daemon.wire import path_of
 
     with target.remote() as remote:
         source = RemoteSource(remote)
@@ -182,9 +175,9 @@ def rm(
             query = {"if_running": if_running}
             for each in found:
                 owner, thread_id = each["session_id"], each["thread_id"]
-                path = endpoint("sessions", owner, "threads", thread_id)
+                path = path_of("sessions", owner, "threads", thread_id)
                 remote.ask("DELETE", path, query=query)
-    _say(f"removed {removed}.", quiet=quiet)
+    say(f"removed {removed}.", quiet=quiet)
     return 0
 
 
@@ -214,8 +207,8 @@ def mv(
 ) -> None:
     """Move a thread to another session, in one transaction."""
     from weft.daemon.commands.showing import show_thread
-    from weft.daemon.remote import endpoint
     from weft.daemon.source import RemoteSource
+    from weft.daemon.wire import path_of
 
     with target.remote() as remote:
         source = RemoteSource(remote)
@@ -233,7 +226,7 @@ def mv(
             "if_running": options["if_running"],
             "create": options["create"],
         }
-        path = endpoint("threads", found["thread_id"], "transfer")
+        path = path_of("threads", found["thread_id"], "transfer")
         moved = remote.ask("POST", path, body)
         show_thread(moved, source.owners(moved["thread_id"]), output)
 
@@ -249,13 +242,13 @@ def rename(
 ) -> None:
     """Give a thread another name within its session."""
     from weft.daemon.commands.showing import show_thread
-    from weft.daemon.remote import endpoint
     from weft.daemon.source import RemoteSource
+    from weft.daemon.wire import path_of
 
     with target.remote() as remote:
         source = RemoteSource(remote)
         thread_id = source.thread(thread, session_id)["thread_id"]
-        path = endpoint("threads", thread_id, "rename")
+        path = path_of("threads", thread_id, "rename")
         renamed = remote.ask("POST", path, {"thread_name": name})
         show_thread(renamed, source.owners(thread_id), output)
 
@@ -296,8 +289,3 @@ def history(
         thread_id = source.thread(thread, session_id)["thread_id"]
         found = source.states(thread_id, limit)
         print_records(found, STATES, output, empty="no states.")
-
-
-def _say(words: str, *, quiet: bool) -> None:
-    if not quiet:
-        click.echo(f"weft: {words}", err=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weft.daemon.commands.choices import output_option, targeted
+from weft.daemon.commands.choices import interval_option, output_option, targeted
 
 if TYPE_CHECKING:
     from weft.daemon.target import Target
@@ -13,15 +13,7 @@ __all__ = ["top"]
 
 
 @click.command()
-@click.option(
-    "--interval",
-    "interval_s",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=2.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long between two looks.",
-)
+@interval_option
 @click.option(
     "--times", type=click.IntRange(min=1), help="Look so often; else until Ctrl-C."
 )

@@ -219,7 +219,10 @@ class _Path:
 
 def _check_scope(principal: Principal, scope: Scope) -> None:
     if not principal.may(scope):
-        detail = f"This token may not {scope}. Use one with the scope {scope!r}."
+        unbound = " and without an owner" if scope == "admin" else ""
+        detail = (
+            f"This token may not {scope}. Use one with the scope {scope!r}{unbound}."
+        )
         raise RequestFault(HTTPStatus.FORBIDDEN, detail)
 
 

@@ -28,7 +28,8 @@ class Principal(msgspec.Struct, frozen=True):
     Attributes:
         name: for limits and logs; never secret.
         scopes: what they may do; ``admin`` includes ``read`` and ``write``.
-        owner: the ``user_id`` whose sessions are all that they see; None for all.
+        owner: the ``user_id`` whose sessions are all that they see; None for all. Who
+            is bound to one administers nothing, for that is about everybody's.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     def may(self, scope: Scope) -> bool:
         """Whether it may do what needs a scope."""
+        if scope == "admin" and self.owner is not None:
+            return False
         implied = scope in {"read", "write"} and "admin" in self.scopes
         return scope in self.scopes or implied
 

@@ -37,6 +37,8 @@ __all__ = [
     "ProtocolState",
     "ProtocolTask",
     "ProtocolThread",
+    "RunStatus",
+    "Strategy",
     "assistant_id_of",
     "checkpoint_id_of",
     "encoded",

@@ -20,7 +20,7 @@ from weft.daemon.http.protocol import (
 from weft.daemon.http.thread_creation import Update, folded
 from weft.daemon.http.thread_states import (
     ThreadStates,
-    find_thread,
+    asked_thread,
     keeper_of,
     last_state,
     state_at,
@@ -118,7 +118,7 @@ class HistoryQuery(msgspec.Struct):
 @protocol_states.get("/threads/{thread_id}/state")
 async def get_thread_state(call: Call[None, StateFields]) -> ProtocolState:
     """Return a thread's last state; an empty one if it has none."""
-    thread, asked = _thread(call), call.query
+    thread, asked = asked_thread(call), call.query
     found = await last_state(call, thread, subgraphs=asked.subgraphs)
     return with_fields(found, asked.select)
 
@@ -142,7 +142,7 @@ async def update_thread_state(call: Call[StateUpdate, None]) -> Updated:
 
     On top of an earlier checkpoint it is a fork: the new state is the last one.
     """
-    thread, new = _thread(call), call.body
+    thread, new = asked_thread(call), call.body
     where = new.checkpoint or Where(new.checkpoint_id)
     at = where.of(thread.thread_id)
     with call.runtime.store.read() as snapshot:
@@ -179,23 +179,17 @@ async def search_thread_history(call: Call[HistoryQuery, None]) -> list[Protocol
     return await _history(call, call.body)
 
 
-def _thread(call: Call[Any, Any]) -> Thread:
-    thread_id = call.access.thread(call.path("thread_id"))
-    with call.runtime.store.read() as snapshot:
-        return find_thread(snapshot, thread_id)
-
-
 async def _state_at(
     call: Call[Any, Any], where: Where, asked: StateFields | StateQuery
 ) -> ProtocolState:
-    thread = _thread(call)
+    thread = asked_thread(call)
     at, states = where.of(thread.thread_id), ThreadStates(call.runtime)
     found = await call.beside(lambda: states.at(thread, at, subgraphs=asked.subgraphs))
     return with_fields(found, asked.select)
 
 
 async def _history(call: Call[Any, Any], asked: HistoryQuery) -> list[ProtocolState]:
-    thread = _thread(call)
+    thread = asked_thread(call)
     before = Where(asked.before) if isinstance(asked.before, str) else asked.before
     inner, states = asked.checkpoint, ThreadStates(call.runtime)
     found = await call.beside(

@@ -29,7 +29,7 @@ from weft.daemon.http.thread_creation import (
     retention_of,
     text_in,
 )
-from weft.daemon.http.thread_states import find_thread, last_state
+from weft.daemon.http.thread_states import asked_thread, find_thread, last_state
 from weft.storage import (
     Operation,
     RemoveThreads,
@@ -99,7 +99,7 @@ async def create_thread(call: Call[NewProtocolThread, None]) -> ProtocolThread:
 @protocol_threads.get("/threads/{thread_id}")
 async def get_thread(call: Call[None, Including]) -> ProtocolThread:
     """Return a thread with its last state."""
-    thread = _thread(call)
+    thread = asked_thread(call)
     view = await _view(call, thread)
     if "ttl" in call.query.include.split(","):
         view.ttl = _ttl_of(thread)
@@ -113,13 +113,13 @@ async def update_thread(call: Call[ThreadPatch, None]) -> ProtocolThread | None:
     ``metadata.thread_name`` renames it. With ``Prefer: return=minimal`` there is no
     body in the answer.
     """
-    thread = _thread(call)
+    thread = asked_thread(call)
     if not first_answers(call, call.op_id):
         operations = _changes(thread, call.body)
         await call.coordinator.transact(operations, **call.change)
     if "return=minimal" in call.headers.get("prefer", ""):
         return None
-    return await _view(call, _thread(call))
+    return await _view(call, asked_thread(call))
 
 
 @protocol_threads.delete("/threads/{thread_id}")
@@ -127,7 +127,7 @@ async def delete_thread(call: Call[None, None]) -> None:
     """Remove a thread with its states and runs; a run in progress is stopped."""
     if first_removed(call, call.op_id) is not None:
         return
-    thread = _thread(call)
+    thread = asked_thread(call)
     await _stop(call, [thread])
     removal = RemoveThreads(threads=(thread.thread_id,), even_busy=True)
     await call.coordinator.transact([removal], **call.change)
@@ -136,7 +136,7 @@ async def delete_thread(call: Call[None, None]) -> None:
 @protocol_threads.post("/threads/{thread_id}/copy")
 async def copy_thread(call: Call[None, None]) -> ProtocolThread:
     """Copy a thread with its states, in the session of the original."""
-    thread = _thread(call)
+    thread = asked_thread(call)
     copy_id = new_id()
     copy = await call.coordinator.fork_thread(
         thread.thread_id,
@@ -179,12 +179,6 @@ def _opened(call: Call[NewProtocolThread, None]) -> Thread | None:
     if call.body.if_exists != "do_nothing" or call.body.thread_id is None:
         return None
     return _seen(call, call.body.thread_id)
-
-
-def _thread(call: Call[Any, Any]) -> Thread:
-    thread_id = call.access.thread(call.path("thread_id"))
-    with call.runtime.store.read() as snapshot:
-        return find_thread(snapshot, thread_id)
 
 
 def _seen(call: Call[Any, Any], thread_id: str) -> Thread | None:

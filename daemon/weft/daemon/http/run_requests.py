@@ -6,7 +6,7 @@ input, or a command that answers its interrupt, where to begin, how to stream.
 Guarantees: what would be done otherwise than asked for is refused, never passed over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,10 +14,10 @@ import msgspec
 from weft.actors import Workflow
 from weft.actors.run_messages import Mode
 from weft.daemon.http.problems import Fault, RequestFault
+from weft.daemon.http.protocol import Strategy
 from weft.storage import Run
 
 __all__ = [
-    "ASKED",
     "Asked",
     "NewRun",
     "StreamMode",
@@ -89,9 +89,7 @@ class NewRun(msgspec.Struct):
     stream_mode: StreamModes | None = None
     stream_subgraphs: bool | None = None
     stream_resumable: bool | None = None
-    multitask_strategy: Literal["reject", "enqueue", "interrupt", "rollback"] | None = (
-        None
-    )
+    multitask_strategy: Strategy | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
     webhook: str | None = None
@@ -135,9 +133,7 @@ class Asked(msgspec.Struct, omit_defaults=True):
     stream_mode: list[str] = msgspec.field(default_factory=lambda: ["values"])
     stream_subgraphs: bool = False
     stream_resumable: bool = False
-    multitask_strategy: Literal["reject", "enqueue", "interrupt", "rollback"] = (
-        "enqueue"
-    )
+    multitask_strategy: Strategy = "enqueue"
     on_disconnect: Literal["cancel", "continue"] = "continue"
 
 
@@ -280,7 +276,6 @@ def _wrong(path: str, words: str) -> RequestFault:
     return RequestFault(422, detail, [Fault("body", path, words)])
 
 
-def stored_metadata(new: NewRun, more: Mapping[str, Any]) -> dict[str, Any]:
+def stored_metadata(new: NewRun) -> dict[str, Any]:
     """Return what is stored with a run: the caller's data, and how it was asked for."""
-    asked = msgspec.to_builtins(new.asked)
-    return {**(new.metadata or {}), ASKED: {**asked, **more}}
+    return {**(new.metadata or {}), ASKED: msgspec.to_builtins(new.asked)}

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from weft.actors import Workflow
 from weft.daemon.http.call import Call
+from weft.daemon.http.first_answer import first_answers
 from weft.daemon.http.protocol import ProtocolRun, workflow_name_of
 from weft.daemon.http.run_history import failure_of
 from weft.daemon.http.run_places import ALL_BEFORE, Place
@@ -18,7 +19,6 @@ from weft.daemon.http.run_requests import (
     stored_metadata,
     tape_modes,
 )
-from weft.daemon.http.run_tape import Tape
 from weft.daemon.http.run_threads import op_id_of, own_thread, thread_for
 from weft.daemon.http.thread_states import state_at
 from weft.storage import Run, Snapshot
@@ -31,14 +31,10 @@ class Started(NamedTuple):
 
     Attributes:
         run: the run, durable.
-        workflow: what it executes.
-        tape: what it shows, if somebody may want to see it.
         is_temporary: its thread exists for it only.
     """
 
     run: Run
-    workflow: Workflow
-    tape: Tape | None
     is_temporary: bool
 
 
@@ -73,7 +69,9 @@ async def start(
         thread_id = await own_thread(call, new, workflow, number)
     else:
         thread_id = await thread_for(call, thread_id, new, workflow)
-    await _go_back(call, new, thread_id, workflow)
+    op_id = op_id_of(call, f"run {number}") if number else call.op_id
+    if not first_answers(call, op_id, "StartRun"):
+        await _go_back(call, new, thread_id, workflow)
     tape = None
     if streams or new.stream_resumable or call.site.watch.is_watched(thread_id):
         tape = call.site.tapes.blank(tape_modes(new.modes, workflow))
@@ -83,17 +81,17 @@ async def start(
         workflow=workflow.name,
         if_running=new.multitask_strategy or "enqueue",
         after_seconds=new.after_seconds or 0.0,
-        metadata=stored_metadata(new, {}),
+        metadata=stored_metadata(new),
         stream=tape,
         mode="states" if tape is None else tape.modes,
-        op_id=op_id_of(call, f"run {number}") if number else call.op_id,
+        op_id=op_id,
         timeout_s=call.timeout_s,
     )
     if tape is not None:
-        tape = call.site.tapes.enter(tape, run)
+        call.site.tapes.enter(tape, run)
     if is_temporary:
         call.site.temporary.follow(thread_id, run.run_id)
-    return Started(run, workflow, tape, is_temporary)
+    return Started(run, is_temporary)
 
 
 async def _go_back(

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from itertools import islice
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from weft.daemon.http.call import Call, Reply
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.problems import RequestFault
-from weft.daemon.http.protocol import ProtocolRun, selected
+from weft.daemon.http.protocol import ProtocolRun, RunStatus, selected
 from weft.daemon.http.run_answers import LateAnswer, outcome_of
 from weft.daemon.http.run_cancelling import Action, ManyRuns, cancel, named
 from weft.daemon.http.run_places import ALL_BEFORE, Place
@@ -33,7 +33,6 @@ runs: Final = Table("runs")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]
-Status = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 
 
 class RunPage(msgspec.Struct):
@@ -41,7 +40,7 @@ class RunPage(msgspec.Struct):
 
     limit: Limit = 10
     offset: Offset = 0
-    status: Status | None = None
+    status: RunStatus | None = None
     select: list[str] = []
 
 

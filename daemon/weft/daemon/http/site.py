@@ -76,10 +76,8 @@ class Site:
     def __init__(self, runtime: Any, settings: HttpSettings) -> None:
         self.runtime = runtime
         self.settings = settings
-        self.streams = streams = Streams(settings.heartbeat_s)
-        # Not by way of self: the registry's collectors are held as long as the registry
-        # is, which the site holds; so neither would ever go, nor the runtime's files.
-        self.counter = HttpCounter(lambda: len(streams))
+        self.streams = Streams(settings.heartbeat_s)
+        self.counter = HttpCounter(lambda: len(self.streams))
         self.registry = register(runtime, http=self.counter)
         self.checking = False
         self.tapes = Tapes(runtime)

@@ -32,10 +32,10 @@ from weft.storage.operations import DEFAULT_WORKFLOW
 
 __all__ = [
     "ThreadStates",
+    "asked_thread",
     "find_thread",
     "keeper_of",
     "last_state",
-    "no_checkpoint",
     "state_at",
     "with_fields",
 ]
@@ -146,6 +146,17 @@ async def last_state(
     if states.is_kept(thread):
         return await call.beside(lambda: states.last(thread, subgraphs=subgraphs))
     return states.last(thread)
+
+
+def asked_thread(call: Call[Any, Any]) -> Thread:
+    """Return the thread that a request's path names.
+
+    Raises:
+        ThreadNotFound: it is not there, or not seen.
+    """
+    thread_id = call.access.thread(call.path("thread_id"))
+    with call.runtime.store.read() as snapshot:
+        return find_thread(snapshot, thread_id)
 
 
 def find_thread(snapshot: Snapshot, thread_id: str) -> Thread:

@@ -26,6 +26,7 @@ from typing import Final, cast
 import msgspec
 
 from weft.daemon.http.principals import ANYBODY, SCOPES, Principal, Scope
+from weft.daemon.unusable import Unusable
 
 __all__ = ["Token", "TokenError", "Tokens", "read_tokens"]
 
@@ -35,23 +36,8 @@ SECRET_CHARACTERS_MIN: Final = 16
 _FORBIDDEN: Final = stat.S_IROTH | stat.S_IWOTH | stat.S_IXOTH | stat.S_IWGRP
 
 
-class TokenError(Exception):
-    """A file of tokens cannot be used.
-
-    Args:
-        reason: what is wrong, without a full stop.
-        remedy: what to do about it, a sentence.
-    """
-
-    exit_code = os.EX_CONFIG
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason, remedy)
-        self.reason = reason
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.reason}. {self.remedy}"
+class TokenError(Unusable):
+    """A file of tokens cannot be used."""
 
 
 class Token(msgspec.Struct, frozen=True):
