@@ -26,11 +26,17 @@ SKIPS = {
 EXPECTED_FAILURE = '@pytest.mark.xfail(reason="the reason")\ndef test_it(): assert 0'
 
 
-def outcome(body: str, folder: Path, repository: Path, *, ci: str) -> tuple[int, str]:
+def outcome(
+    body: str, folder: Path, repository: Path, *, ci: str, require_all: str = "0"
+) -> tuple[int, str]:
     """Run one test file under our conftest; return pytest's exit code and output."""
     (folder / "test_one.py").write_text(f"import pytest\n{body}\n", encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(repository), "WEFT_CI": ci}
+    environment = os.environ | {
+        "PYTHONPATH": str(repository),
+        "WEFT_CI": ci,
+        "WEFT_REQUIRE_ALL": require_all,
+    }
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *PLUGINS, "-rs", "test_one.py"],
         cwd=folder,
@@ -55,6 +61,15 @@ def test_a_skip_fails_the_full_run_and_shows_its_reason(
 def test_a_skip_stays_a_skip_elsewhere(tmp_path: Path, repository: Path) -> None:
     code, output = outcome(SKIPS["by call"], tmp_path, repository, ci="0")
     assert (code, "1 skipped" in output) == (0, True), output
+
+
+@pytest.mark.parametrize(("require_all", "skipped"), [("0", True), ("1", False)])
+def test_the_full_run_leaves_out_what_needs_an_extra_unless_all_is_required(
+    require_all: str, skipped: bool, tmp_path: Path, repository: Path
+) -> None:
+    body = 'def test_it():\n    pytest.skip("needs the extra [cluster]: no ray")'
+    code, output = outcome(body, tmp_path, repository, ci="1", require_all=require_all)
+    assert (skipped, skipped) == (code == 0, "1 skipped" in output), output
 
 
 def test_an_expected_failure_is_no_skip(tmp_path: Path, repository: Path) -> None:
