@@ -38,7 +38,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from weft.integrations.langgraph_desk import Desk
+from weft.integrations.desk import Desk
 from weft.integrations.langgraph_listing import Listing
 from weft.integrations.langgraph_threads import Threads
 from weft.integrations.langgraph_translation import (

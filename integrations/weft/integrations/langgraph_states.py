@@ -145,7 +145,7 @@ def _config(thread_id: str, checkpoint: Mapping[str, Any] | None) -> RunnableCon
 
 def _update(given: Mapping[str, Any]) -> StateUpdate:
     command = given.get("command")
-    values = given.get("values")
+    values: Any = given.get("values")
     if command is not None:
         values = Command(
             update=command.get("update"),

@@ -6,7 +6,7 @@ where LangGraph asks for it to be gone.
 
 from collections.abc import Sequence
 
-from weft.integrations.langgraph_desk import Desk, stamp
+from weft.integrations.desk import Desk, stamp
 from weft.storage import (
     CheckpointReader,
     CopyCheckpoints,

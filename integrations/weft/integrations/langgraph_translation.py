@@ -21,7 +21,7 @@ from langgraph.checkpoint.base import Checkpoint as GraphCheckpoint
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from weft.actors.context import ExecutionContext
-from weft.integrations.langgraph_desk import stamp
+from weft.integrations.desk import stamp
 from weft.storage import (
     Checkpoint,
     CheckpointReader,

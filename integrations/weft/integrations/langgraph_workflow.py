@@ -216,7 +216,7 @@ class _Run:
                 last = plain(data)
             if self._is_wanted(mode, namespace):
                 yield self._state(namespace, mode, data)
-        if self._latest_is_open(config):
+        if self._latest_is_open():
             raise GraphWaits(
                 "The graph waits; its last state says for what.",
                 thread_id=self._context.thread_id,
@@ -226,8 +226,8 @@ class _Run:
 
     def _config(self) -> RunnableConfig:
         order, config = self._order, run_config(self._context)
-        config["configurable"] = {**order.configurable, **config["configurable"]}
-        config["metadata"] = {**order.metadata, **config["metadata"]}
+        config["configurable"] = order.configurable | config.get("configurable", {})
+        config["metadata"] = order.metadata | config.get("metadata", {})
         config["tags"] = order.tags
         if order.recursion_limit is not None:
             config["recursion_limit"] = order.recursion_limit
@@ -282,10 +282,9 @@ class _Run:
             state["namespace"] = list(namespace)
         return state
 
-    def _latest_is_open(self, config: RunnableConfig) -> bool:
+    def _latest_is_open(self) -> bool:
         """Whether the graph has not come to its end."""
-        configurable = config["configurable"]
-        here = {"configurable": {"thread_id": configurable["thread_id"]}}
+        here = {"configurable": {"thread_id": self._context.thread_id}}
         return bool(self._graph.get_state(here).next)
 
 

@@ -1,4 +1,4 @@
-"""Where a saver's operations are handed in: to the writer that its store has.
+"""Where operations are handed in: to the writer that its store has.
 
 Guarantees:
     * a store that a runtime writes is written by the runtime's writer only, so every
