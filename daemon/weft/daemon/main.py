@@ -67,6 +67,8 @@ ENTRIES: Final = {
          "Write one moment of a data directory as JSON lines"),
         ("Care", "import", f"{_AT}.carrying:import_",
          "Bring the rows of FILE into a data directory that nobody has open"),
+        ("Agents", "mcp", f"{_AT}.agents:mcp",
+         "Give an agent a daemon's sessions and threads as tools"),
         ("Shell", "completion", f"{_AT}.completion:completion",
          "Print the completion script of a shell"),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weft.daemon.remote import Remote
     from weft.daemon.target import Target
 
-__all__ = ["run", "stream"]
+__all__ = ["raise_failure", "run", "stream"]
 
 _workflow_option = click.option(
     "--workflow", metavar="NAME", help="What to run.  [default: the thread's own]"
@@ -51,7 +51,7 @@ def run(
     with target.remote() as remote:
         thread_id, path = _place(remote, thread, "wait", body, **options)
         result = remote.ask("POST", path, body)
-    _raise_failure(result, thread_id)
+    raise_failure(result, thread_id)
     print_json(result)
 
 
@@ -82,7 +82,7 @@ def stream(
             elif event.event == "metadata" and not quiet:
                 click.echo(f"weft: run {event.data.get('run_id')}", err=True)
             elif event.event == "error":
-                _raise_failure({"__error__": event.data}, thread_id)
+                raise_failure({"__error__": event.data}, thread_id)
 
 
 def _body(text: str | None) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _create(remote: "Remote", name: str, session_id: str, workflow: str | None) 
     remote.ask("POST", path_of("sessions", session_id, "threads"), body)
 
 
-def _raise_failure(result: Any, thread_id: str) -> None:
+def raise_failure(result: Any, thread_id: str) -> None:
     """Raise what a run failed of, if it did.
 
     Raises:
