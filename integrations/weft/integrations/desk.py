@@ -29,7 +29,7 @@ from weft.storage import (
     new_id,
 )
 from weft.storage.store import clock_us
-from weft.storage.writers import dismiss, writer_of
+from weft.storage.writers import StoreWriter, dismiss, writer_of
 
 __all__ = ["Desk"]
 
@@ -120,7 +120,7 @@ class Desk:
             successor.submit(submission)  # a runtime has taken the store over
         return future
 
-    def _writer(self) -> Writer:
+    def _writer(self) -> StoreWriter:
         if self._closed:
             raise StoreClosed
         writer = writer_of(self.store)
