@@ -1,9 +1,9 @@
 """Whom a command asks: a daemon, or a data directory itself.
 
-The daemon is, in this order: ``--url``; ``--socket``; the socket where ``weft serve``
-would make one by default, if it is there; ``http://127.0.0.1:8123``, where ``weft
-serve`` answers by default. A token comes from ``--token-file`` or ``WEFT_TOKEN``: not
-from an option, which other users of the machine would see.
+The daemon is, in this order: ``--url``; ``--socket``; the one that answers on the
+socket where ``weft serve`` makes one by default; ``http://127.0.0.1:8123``, where
+``weft serve`` answers by default. A token comes from ``--token-file`` or
+``WEFT_TOKEN``: not from an option, which other users of the machine would see.
 """
 
 import os
@@ -15,12 +15,13 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
+    from weft.daemon.client import Client
     from weft.daemon.remote import Remote
     from weft.daemon.source import Source
 
-__all__ = ["DEFAULT_URL", "Target", "default_socket"]
+__all__ = ["DEFAULT_URL", "Target"]
 
 DEFAULT_URL: Final = "http://127.0.0.1:8123"
 
@@ -52,11 +53,22 @@ class Target(msgspec.Struct, frozen=True):
 
         if self.data is not None:
             raise click.UsageError("--data reads a directory; this needs a daemon.")
-        place: str | Path = self.url or self.socket or _default_place()
-        return Remote(place, token=self._token(), timeout_s=self.timeout_s)
+        return Remote(self._place(), token=self._token(), timeout_s=self.timeout_s)
+
+    def client(self) -> "Client":
+        """Return the daemon held like a runtime.
+
+        Raises:
+            click.UsageError: the options name a data directory.
+        """
+        from weft.daemon.client import connect
+
+        if self.data is not None:
+            raise click.UsageError("--data reads a directory; this needs a daemon.")
+        return connect(self._place(), self._token())
 
     @contextmanager
-    def source(self) -> "Iterator[Source]":
+    def source(self) -> "Generator[Source]":
         """Open what can be read for the time of a with block."""
         from weft.daemon.source import DirectSource, RemoteSource
 
@@ -67,6 +79,9 @@ class Target(msgspec.Struct, frozen=True):
         with self.remote() as remote:
             yield RemoteSource(remote)
 
+    def _place(self) -> str | Path:
+        return self.url or self.socket or _default_place()
+
     def _token(self) -> str | None:
         if self.token_file is not None:
             words = self.token_file.read_text(encoding="utf-8").split()
@@ -76,12 +91,8 @@ class Target(msgspec.Struct, frozen=True):
         return os.environ.get("WEFT_TOKEN") or None
 
 
-def default_socket() -> Path:
-    """Return where the socket of this user's daemon is if nobody says otherwise."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(runtime, "weft.sock") if runtime else Path("/run/weft/weft.sock")
-
-
 def _default_place() -> str | Path:
+    from weft.daemon.meeting_place import default_socket, is_answered
+
     socket = default_socket()
-    return socket if socket.exists() else DEFAULT_URL
+    return socket if is_answered(socket) else DEFAULT_URL

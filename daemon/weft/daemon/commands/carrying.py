@@ -6,18 +6,22 @@ from typing import Any, Final
 import click
 
 from weft.daemon.commands.choices import (
-    data_option,
     dry_run_option,
-    existing_option,
     output_option,
     quiet_option,
 )
+from weft.daemon.places import Place, StorePlace
 
 __all__ = ["export", "import_"]
 
 
 @click.command()
-@existing_option
+@click.option(
+    "--data",
+    required=True,
+    type=StorePlace(exists=True, file_okay=False, path_type=Path),
+    help="The data directory, or the address of a database: postgresql://...",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, allow_dash=True),
@@ -33,8 +37,8 @@ __all__ = ["export", "import_"]
     help="Only this session; may be given several times.",
 )
 @quiet_option
-def export(data: Path, out: Path, sessions: tuple[str, ...], quiet: bool) -> None:
-    """Write one moment of a data directory as JSON lines.
+def export(data: Place, out: Path, sessions: tuple[str, ...], quiet: bool) -> None:
+    """Write one moment of a store as JSON lines.
 
     This works beside a daemon that writes it, too.
     """
@@ -58,7 +62,13 @@ class _Import(click.Command):
 
 @click.command(name="import", cls=_Import)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@data_option
+@click.option(
+    "--data",
+    required=True,
+    type=StorePlace(file_okay=False, path_type=Path),
+    help="The data directory, or the address of a database: postgresql://...; "
+    "created if it is missing.",
+)
 @click.option(
     "--from",
     "source",
@@ -76,7 +86,7 @@ class _Import(click.Command):
 @click.option("--resume", is_flag=True, help="Go on where an import was interrupted.")
 @output_option
 @quiet_option
-def import_(file: Path, data: Path, **options: Any) -> int:
+def import_(file: Path, data: Place, **options: Any) -> int:
     """Bring the rows of FILE into a data directory that nobody has open.
 
     What is there is never changed; importing a file again applies nothing. Exit codes:

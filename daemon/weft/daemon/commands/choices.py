@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from weft.daemon.commands.completing import complete_session
 from weft.daemon.commands.values import json_object
+from weft.daemon.places import StorePlace
 
 if TYPE_CHECKING:
     from weft.daemon.target import Target
@@ -59,6 +61,7 @@ of_session_option: Final = click.option(
     "--session",
     "session_id",
     metavar="ID",
+    shell_complete=complete_session,
     help="The session that owns it; THREAD may be a name then.",
 )
 dry_run_option: Final = click.option(
@@ -123,7 +126,7 @@ _OF_DAEMON: Final = (
 )
 _READING: Final = click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=StorePlace(exists=True, file_okay=False, path_type=Path),
     help="Read this data directory and ask no daemon, also while one writes it.",
 )
 

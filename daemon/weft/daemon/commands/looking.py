@@ -10,6 +10,7 @@ from weft.daemon.commands.choices import (
     targeted,
     watched,
 )
+from weft.daemon.commands.completing import complete_session, complete_thread
 
 if TYPE_CHECKING:
     from weft.daemon.target import Target
@@ -49,7 +50,12 @@ def doctor(target: "Target", output: str) -> int:
 
 
 @click.command()
-@click.argument("session_ids", metavar="[SESSION_ID]...", nargs=-1)
+@click.argument(
+    "session_ids",
+    metavar="[SESSION_ID]...",
+    nargs=-1,
+    shell_complete=complete_session,
+)
 @limit_option(1000)
 @output_option
 @watched
@@ -96,8 +102,20 @@ def ops() -> None:
 
 
 @ops.command()
-@click.option("--session", "session_id", metavar="ID", help="Of this session.")
-@click.option("--thread", "thread_id", metavar="ID", help="Of this thread.")
+@click.option(
+    "--session",
+    "session_id",
+    metavar="ID",
+    shell_complete=complete_session,
+    help="Of this session.",
+)
+@click.option(
+    "--thread",
+    "thread_id",
+    metavar="ID",
+    shell_complete=complete_thread,
+    help="Of this thread.",
+)
 @click.option(
     "--after",
     "after_seq",

@@ -11,6 +11,7 @@ from weft.daemon.commands.choices import (
     quiet_option,
     targeted,
 )
+from weft.daemon.commands.completing import complete_thread
 
 if TYPE_CHECKING:
     from weft.daemon.remote import Remote
@@ -29,7 +30,7 @@ _create_option = click.option(
 
 
 @click.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @click.argument("text", required=False, metavar="[INPUT]")
 @of_session_option
 @_create_option
@@ -56,7 +57,7 @@ def run(
 
 
 @click.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @click.argument("text", required=False, metavar="[INPUT]")
 @of_session_option
 @_create_option

@@ -14,6 +14,7 @@ from weft.daemon.commands.choices import (
     watched,
     yes_option,
 )
+from weft.daemon.commands.completing import complete_session
 
 if TYPE_CHECKING:
     from weft.daemon.target import Target
@@ -74,7 +75,7 @@ def ls(target: "Target", limit: int, output: str, **options: Any) -> None:
 
 
 @sessions.command()
-@click.argument("session_id")
+@click.argument("session_id", shell_complete=complete_session)
 @output_option
 @watched
 @targeted(data=True)
@@ -120,7 +121,13 @@ def create(
 
 
 @sessions.command()
-@click.argument("session_ids", metavar="SESSION_ID...", nargs=-1, required=True)
+@click.argument(
+    "session_ids",
+    metavar="SESSION_ID...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_session,
+)
 @click.option("--move-to", metavar="ID", help="Move the threads there first.")
 @dry_run_option
 @yes_option
@@ -163,8 +170,14 @@ def rm(
 
 
 @sessions.command()
-@click.argument("session_id")
-@click.option("--to", required=True, metavar="ID", help="Who gets the threads.")
+@click.argument("session_id", shell_complete=complete_session)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_session,
+    help="Who gets the threads.",
+)
 @click.option("--create", is_flag=True, help="Create that session if it is missing.")
 @dry_run_option
 @quiet_option
@@ -196,7 +209,7 @@ def mv(
 
 
 @sessions.command()
-@click.argument("session_id")
+@click.argument("session_id", shell_complete=complete_session)
 @limit_option(50)
 @output_option
 @targeted(data=True)
@@ -210,7 +223,7 @@ def log(target: "Target", session_id: str, limit: int, output: str) -> None:
 
 
 @sessions.command()
-@click.argument("session_id")
+@click.argument("session_id", shell_complete=complete_session)
 @output_option
 @targeted(data=True)
 def history(target: "Target", session_id: str, output: str) -> None:

@@ -16,6 +16,7 @@ from weft.daemon.commands.choices import (
     watched,
     yes_option,
 )
+from weft.daemon.commands.completing import complete_session, complete_thread
 from weft.daemon.commands.values import json_object
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ def threads() -> None:
 
 
 @threads.command()
-@click.option("--session", "session_id", metavar="ID", help="Only this session's.")
+@click.option(
+    "--session",
+    "session_id",
+    metavar="ID",
+    shell_complete=complete_session,
+    help="Only this session's.",
+)
 @click.option(
     "--status",
     type=click.Choice(["idle", "busy", "interrupted", "error"]),
@@ -72,7 +79,7 @@ def ls(target: "Target", limit: int, output: str, **options: Any) -> None:
 
 
 @threads.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @of_session_option
 @output_option
 @watched
@@ -94,7 +101,14 @@ def show(
 
 @threads.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option("--session", "session_id", required=True, metavar="ID", help="The owner.")
+@click.option(
+    "--session",
+    "session_id",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_session,
+    help="The owner.",
+)
 @click.option("--create", is_flag=True, help="Create the session if it is missing.")
 @click.option("--workflow", metavar="NAME", help="What they run.  [default: default]")
 @click.option(
@@ -128,7 +142,13 @@ def create(
 
 
 @threads.command()
-@click.argument("names", metavar="THREAD...", nargs=-1, required=True)
+@click.argument(
+    "names",
+    metavar="THREAD...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_thread,
+)
 @of_session_option
 @click.option(
     "--if-running",
@@ -182,9 +202,15 @@ def rm(
 
 
 @threads.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @of_session_option
-@click.option("--to", required=True, metavar="ID", help="The session that gets it.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="ID",
+    shell_complete=complete_session,
+    help="The session that gets it.",
+)
 @click.option("--create", is_flag=True, help="Create that session if it is missing.")
 @click.option("--name", metavar="NAME", help="What it is called there.")
 @click.option(
@@ -232,7 +258,7 @@ def mv(
 
 
 @threads.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @click.argument("name")
 @of_session_option
 @output_option
@@ -254,7 +280,7 @@ def rename(
 
 
 @threads.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @of_session_option
 @limit_option(50)
 @output_option
@@ -274,7 +300,7 @@ def log(
 
 
 @threads.command()
-@click.argument("thread")
+@click.argument("thread", shell_complete=complete_thread)
 @of_session_option
 @limit_option(20)
 @output_option
