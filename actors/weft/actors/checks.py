@@ -7,7 +7,11 @@ Not here: what a check compares (:mod:`weft.storage.check`), and repair
 (:mod:`weft.actors.synchroniser`).
 """
 
+from collections import Counter, deque
 from collections.abc import Callable
+from typing import Final
+
+import msgspec
 
 from weft.storage import Store
 from weft.storage.check import (
@@ -17,7 +21,30 @@ from weft.storage.check import (
     check,
 )
 
-__all__ = ["Checks"]
+__all__ = ["CheckSummary", "Checks"]
+
+RECENT_MAX: Final = 60
+"""Two and a half days of the daemon's hourly checks; a summary takes 500 bytes."""
+
+
+class CheckSummary(msgspec.Struct, frozen=True):
+    """What a check of the whole store came to, without its findings.
+
+    Attributes:
+        finished_at_us: microseconds since the Unix epoch.
+        seq: the moment checked: the last applied operation.
+        sessions: looked at.
+        threads: looked at.
+        duration_s: in seconds.
+        found: findings by kind, of the kinds there are.
+    """
+
+    finished_at_us: int
+    seq: int
+    sessions: int
+    threads: int
+    duration_s: float
+    found: dict[str, int]
 
 
 class Checks:
@@ -28,10 +55,12 @@ class Checks:
 
     Attributes:
         last_report: of the last check of the whole store; None before the first.
+        recent: what the last ``RECENT_MAX`` of them came to, in their order.
     """
 
     def __init__(self, store: Store) -> None:
         self.last_report: CheckReport | None = None
+        self.recent: deque[CheckSummary] = deque(maxlen=RECENT_MAX)
         self._store = store
         self._counted = CheckStatistics()
 
@@ -60,6 +89,17 @@ class Checks:
         """
         self._counted.record(report)
         self.last_report = report
+        found = Counter[str](one.kind for one in report.inconsistencies)
+        self.recent.append(
+            CheckSummary(
+                report.finished_at_us,
+                report.seq,
+                report.sessions,
+                report.threads,
+                report.duration_s,
+                dict(found),
+            )
+        )
 
     def statistics(self) -> CheckStatisticsSnapshot:
         """Return what was found so far; callable from any OS thread."""

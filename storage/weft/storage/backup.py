@@ -18,7 +18,7 @@ Layout of a backup: ``manifest.json``, ``store/data.mdb``.
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ def _written_and_read(size: int) -> Poll:
 
 
 @contextmanager
-def drafted(to: Path) -> Iterator[Path]:
+def drafted(to: Path) -> Generator[Path]:
     """Make a new directory that gets its name when it is whole, or not at all.
 
     Args:

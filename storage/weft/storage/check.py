@@ -230,9 +230,9 @@ def check(
     counting = Counting(snapshot, progress)
     examiner = Examiner(snapshot, counting)
     examiner.expired_before_us = expired_before_us
-    wanted = set(session_ids or ()) | (
-        {session_id} if session_id is not None else set()
-    )
+    wanted = set(session_ids or ())
+    if session_id is not None:
+        wanted.add(session_id)
     findings: list[Inconsistency]
     if session_id is not None or session_ids is not None:
         for one in sorted(wanted):

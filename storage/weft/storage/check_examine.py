@@ -183,7 +183,7 @@ class Examiner(Queues):
             detail = f"Run {run_id!r} is of thread {thread_id!r}, which is not there."
             self._tell("run_without_thread", None, thread_id, detail, items=(run_id,))
             return
-        leaves_out = []
+        leaves_out: list[str] = []
         if self._get(keys.thread_run_key(thread_id, run_id)) is None:
             leaves_out.append("the run index")
         if run.is_in_progress:

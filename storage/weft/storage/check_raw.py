@@ -17,6 +17,7 @@ import re
 from binascii import hexlify, unhexlify
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from struct import unpack
 from typing import Final
 from zlib import crc32
 
@@ -34,6 +35,7 @@ __all__ = [
     "is_packed",
     "is_sound",
     "pack_text",
+    "packed_uuids",
     "text_of",
     "threads_that_name",
 ]
@@ -54,6 +56,16 @@ _FIXSTR, _STR8 = 0xA0, 0xD9
 _FIXSTR_MAX: Final = 0xBF
 _UUID_HEAD: Final = b"\xd9$"
 """The header of a string of 36 bytes, as a UUID's text is."""
+
+_UUID_SIZE_BYTES, _PACKED_UUID_SIZE_BYTES = 38, 17
+_UUID_COLUMNS: Final = (
+    (0, b"\xd9"),
+    (1, b"$"),
+    *((_UUID_SIZE_BYTES - 36 + at, b"-") for at in (8, 13, 18, 23)),
+)
+"""What is at the same place in every UUID's text."""
+_HEAD_TO_TAG: Final = bytes.maketrans(_UUID_HEAD, b"01")
+"""Makes of a UUID's header the digits that keys begin it with."""
 
 _CANONICAL_UUID: Final = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -135,6 +147,33 @@ def is_packed(packed: bytes, string: bytes) -> bool:
     if string[:2] == _UUID_HEAD and packed[0] == 1:
         return hexlify(packed[1:]) == string[2:].replace(b"-", b"")
     return pack_text(text_of(string)) == packed
+
+
+def packed_uuids(strings: Sequence[bytes]) -> Sequence[bytes] | None:
+    """Return UUIDs as keys hold them, all at once: in a third of the time.
+
+    Args:
+        strings: 38 bytes each.
+
+    Returns:
+        None if one of them is not a UUID's text in MessagePack.
+    """
+    number, joined = len(strings), b"".join(strings)
+    digits = joined.translate(_HEAD_TO_TAG, b"-")
+    try:
+        packed = unhexlify(digits)
+    except ValueError:
+        return None
+    is_canonical = (
+        len(digits) == 2 * _PACKED_UUID_SIZE_BYTES * number
+        and digits == hexlify(packed)
+        and all(
+            joined[at::_UUID_SIZE_BYTES] == byte * number for at, byte in _UUID_COLUMNS
+        )
+    )
+    if not is_canonical:
+        return None
+    return unpack(f"{_PACKED_UUID_SIZE_BYTES}s" * number, packed)
 
 
 def text_of(string: bytes) -> bytes:

@@ -88,9 +88,11 @@ _FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
 
 
 def follows(last: bytes, place: bytes) -> bool:
-    """Whether two places of the log are consecutive: the next refusal or seq."""
+    """Whether two places are consecutive: the next refusal or seq, or another log."""
     before, this = int.from_bytes(last), int.from_bytes(place)
-    return this == before + 1 or this == (before >> 64) + 1 << 64
+    if this == before + 1 or this == (before >> 64) + 1 << 64:
+        return True
+    return this >> 64 + keys.LOG_BITS > before >> 64 + keys.LOG_BITS
 
 
 def estimate(snapshot: Snapshot) -> int:
@@ -191,7 +193,7 @@ class Pass:
                 self.damaged(tree, key, error.details["reason"])
                 yield owner, rest, DAMAGED
                 continue
-            kind = type(value)
+            kind: type = type(value)
             if fits is None:
                 is_right = belongs_to_graph(key, value)
                 self._graph_entries += is_right

@@ -4,10 +4,9 @@ Same rules as :mod:`weft.storage.check_sweep`, whose base this is: sums of what 
 trees hold, no lookup.
 """
 
-from binascii import hexlify
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 from weft.storage.check_raw import (
@@ -15,6 +14,7 @@ from weft.storage.check_raw import (
     end_of_string,
     is_sound,
     pack_text,
+    packed_uuids,
     text_of,
 )
 from weft.storage.check_scan import Counting, follows
@@ -36,11 +36,12 @@ from weft.storage.snapshot import Snapshot
 
 __all__ = ["WorkSweep", "packed_id"]
 
+_STEP_SIZE_BYTES, _PLACE_SIZE_BYTES = 8, 16
 _OPERATION: Final = code_of(OperationRecord)
-_PLACE: Final = code_of(bytes)
+_PLACE_HEAD: Final = bytes([code_of(bytes), 0xC4, _PLACE_SIZE_BYTES])
+"""What a place begins with as a value: its kind, and that of MessagePack's bytes."""
 _MARKER: Final = code_of(bool)
 _UUID_CHARACTERS: Final = 36
-_STEP_SIZE_BYTES, _PLACE_SIZE_BYTES = 8, 16
 
 _Batch = Sequence[tuple[bytes, bytes]]
 
@@ -181,38 +182,35 @@ class WorkSweep:
         for batch in self.batches("L"):
             self.odd |= not _is_gapless(last, [key for key, _ in batch])
             last = batch[-1][0]
-            for key, value in batch:
-                if value[0] != _OPERATION:
-                    self.odd = True
-                elif value[3] == _UUID_CHARACTERS:
-                    entered += hash(value[4:40].replace(b"-", b"") + key)
-                else:
-                    op_id = value[2 : end_of_string(value, 2)]
-                    entered += hash(b"\x02" + text_of(op_id) + b"\0" + key)
+            self.odd |= {value[0] for _, value in batch} != {_OPERATION}
+            ids = packed_uuids([value[2:40] for _, value in batch])
+            if ids is None:
+                ids = [_packed_string(value) for _, value in batch]
+            places = [key for key, _ in batch]
+            facts = zip(ids, repeat(_PLACE_HEAD), places, strict=False)
+            entered += sum(map(hash, map(b"".join, facts)))
             self.seen[OperationRecord] += len(batch)
         self.sums["log"] += entered - self._index_of_log()
         self._count()
 
     def _index_of_log(self) -> int:
-        indexed = 0
-        for batch in self.batches("O"):
-            for key, value in batch:
-                place = value[3:-4]
-                if value[0] != _PLACE or len(place) != _PLACE_SIZE_BYTES:
-                    self.odd = True
-                elif key[0] == 1:
-                    indexed += hash(hexlify(key[1:]) + place)
-                elif len(key) == _UUID_CHARACTERS + 2:
-                    indexed += hash(key[1:-1].replace(b"-", b"") + place)
-                else:
-                    indexed += hash(key + place)
-        return indexed
+        return sum(
+            sum([hash(key + value[:-4]) for key, value in batch])  # half a loop's time
+            for batch in self.batches("O")
+        )
 
     def _count(self) -> None:
         recount, seen = self.recount, self.seen
         recount.states, recount.interactions = seen[State], seen[Interaction]
         recount.associations, recount.tombstones = seen[Association], seen[Tombstone]
         seen[Thread] = sum(recount.threads.values())
+
+
+def _packed_string(value: bytes) -> bytes:
+    """Return as keys hold it the id that a record begins with."""
+    text = text_of(value[2 : end_of_string(value, 2)])
+    is_other = len(text) != _UUID_CHARACTERS  # nearly always: a third of the time
+    return b"\x02" + text + b"\0" if is_other else pack_text(text)
 
 
 def packed_id(value: str) -> bytes:
@@ -224,9 +222,9 @@ def _is_gapless(last: bytes, keys: Sequence[bytes]) -> bool:
     """Return whether places of the log, which are in order, are consecutive."""
     if {*map(len, keys)} != {_PLACE_SIZE_BYTES}:
         return False
-    first_seq = int.from_bytes(keys[0][:8])
+    places, first_seq = b"".join(keys), int.from_bytes(keys[0][:8])
     if int.from_bytes(keys[-1][:8]) - first_seq == len(keys) - 1 and not any(
-        b"".join(keys)[at::_PLACE_SIZE_BYTES].strip(b"\0")
+        places[at::_PLACE_SIZE_BYTES] != bytes(len(keys))
         for at in range(8, _PLACE_SIZE_BYTES)
     ):  # one each and no refusal among them: nearly always
         return not last or follows(last, keys[0])

@@ -90,7 +90,7 @@ class CheckpointReader:
 
     def values(self, checkpoint: Checkpoint) -> dict[str, Blob]:
         """Return the values of a checkpoint's channels, of those that have one."""
-        found = {}
+        found: dict[str, Blob] = {}
         for channel, version in checkpoint.versions.items():
             value: ChannelValue | None = self._snapshot.get(
                 channel_key(

@@ -77,6 +77,7 @@ class ReadTransaction(Protocol):
             start: where to begin, inclusive; with ``reverse`` the upper end, exclusive.
             reverse: last first.
         """
+        ...
 
 
 class WriteTransaction(ReadTransaction, Protocol):
@@ -94,6 +95,7 @@ class Engine(Protocol):
 
     def read(self) -> AbstractContextManager[ReadTransaction]:
         """Open a read transaction, on any OS thread."""
+        ...
 
     def write(self) -> AbstractContextManager[WriteTransaction]:
         """Open the write transaction: commits at a normal exit, else aborts.
@@ -102,12 +104,14 @@ class Engine(Protocol):
             EngineFull: at a put or at the exit; nothing was changed.
             StoreReadOnly: the disk did not take it; nothing was changed.
         """
+        ...
 
     def grow(self) -> None:
         """Make room, between transactions, on the writer's OS thread."""
 
     def statistics(self) -> EngineStatistics:
         """Return how full it is."""
+        ...
 
     def close(self) -> None:
         """Give everything back. Closing twice is no error."""

@@ -19,7 +19,7 @@ is overwritten in that time: some 20 KB for each commit.
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -136,7 +136,7 @@ def write_export(
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path) -> Generator[IO[bytes]]:
     """Open a file that gets its name when it is whole and synced, at the block's end.
 
     Args:

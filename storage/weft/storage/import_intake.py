@@ -97,7 +97,7 @@ class Intake:
                 _enter(log, group, seq, fresh)
             return judged
 
-        refused = []
+        refused: list[tuple[int, str]] = []
         for place, one in enumerate(self._store.amend(change)):
             if one.verdicts is None:
                 refused.append((place, one.why))
@@ -110,7 +110,7 @@ class Intake:
         below = self._below
         draft = Draft(group) if below is None else Overlay(group, below)
         try:
-            verdicts = [take(draft, row, seq) for row in rows]
+            verdicts: list[Verdict] = [take(draft, row, seq) for row in rows]
         except Unfit as error:
             return _Judged(rows, None, str(error))
         group.absorb(draft)
@@ -130,7 +130,7 @@ class _Judged(NamedTuple):
 
 def _enter(log: OperationLog, group: Group, seq: int, fresh: list[Row]) -> None:
     """Tell the log of the sessions and threads that came in."""
-    events = []
+    events: list[Event] = []
     for row in fresh:
         record: Any = row.record
         if isinstance(record, Thread):

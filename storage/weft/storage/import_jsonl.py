@@ -30,7 +30,7 @@ from weft.storage.import_report import (
     Tell,
 )
 from weft.storage.keys import note_key
-from weft.storage.progress import Progress
+from weft.storage.progress import Progress, untold
 from weft.storage.rows import EXPORT_FORMAT, BadRow, End, Header, Row, read_row
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore
@@ -91,7 +91,7 @@ class Importer:
     ) -> None:
         self._store = store
         self._tell = tell
-        self._progress = progress or (lambda _done, _total: None)
+        self._progress = progress or untold
         self._below = below
         self.report = ImportReport(imported={})
         self._intake = Intake(store, self.report, below)

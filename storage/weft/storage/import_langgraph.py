@@ -16,7 +16,7 @@ Guarantees:
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -42,7 +42,7 @@ from weft.storage.operations import (
     encode_mapping,
     encode_value,
 )
-from weft.storage.progress import Progress
+from weft.storage.progress import Progress, untold
 from weft.storage.rules import Refused, decide
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore, clock_us
@@ -118,6 +118,7 @@ class Readable(Protocol):
 
     def read(self) -> AbstractContextManager[Snapshot]:
         """Open a snapshot."""
+        ...
 
 
 def import_langgraph(
@@ -147,7 +148,7 @@ def import_langgraph(
     check_id(session_id, "session id")
     with _opened(path) as database:
         work = _Import(database, store, session_id, tell, dry_run=dry_run)
-        return work.run(progress or (lambda _done, _total: None))
+        return work.run(progress or untold)
 
 
 def check_database(path: Path) -> None:
@@ -162,7 +163,7 @@ def check_database(path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path) -> Generator[sqlite3.Connection]:
     with path.open("rb"):  # a missing or unreadable file is told as such
         address = f"{path.resolve().as_uri()}?mode=ro"
     try:

@@ -38,7 +38,7 @@ from weft.storage.import_sql_rows import (
 from weft.storage.import_sql_settle import Facts, Settled, settle
 from weft.storage.import_sql_staging import Staging
 from weft.storage.keys import Key, note_key, session_key
-from weft.storage.progress import Progress
+from weft.storage.progress import Progress, untold
 from weft.storage.rows import Row
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import TreeStore
@@ -54,9 +54,11 @@ class Source(Protocol):
 
     def rows(self, table: str, tell: TellDrift) -> Iterable[Cells]:
         """Return the rows of a table."""
+        ...
 
     def count(self) -> int:
         """Return how many there are, about."""
+        ...
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -106,7 +108,7 @@ class Migration:
         self._store = store
         self._facts = facts
         self._tell = tell
-        self._progress = progress or (lambda _done, _total: None)
+        self._progress = progress or untold
         self._below = below
         self._done = 0
         self._total = 0

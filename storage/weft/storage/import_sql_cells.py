@@ -158,10 +158,10 @@ class Cells:
         try:
             data = json.loads(value) if isinstance(value, str | bytes) else value
             return encode_mapping(data, name)
-        except (ValueError, RecursionError) as error:
-            why = f"{name} is no JSON: {error}"
         except InvalidArgument as error:
             why = error.message.removesuffix(".")
+        except (ValueError, RecursionError) as error:
+            why = f"{name} is no JSON: {error}"
         self.drift("bad_metadata", why)
         return _kept(value)
 

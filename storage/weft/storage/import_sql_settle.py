@@ -284,7 +284,7 @@ class _Settling:
                 self._drift("duplicate_owner", listing, why)
 
     def _history(self, owner: str) -> list[SettledRow]:
-        rows = []
+        rows: list[SettledRow] = []
         for session_id, row in self._rows.items():
             if session_id != owner and not self._exists(session_id):
                 why = "its session has no record"

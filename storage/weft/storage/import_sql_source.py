@@ -8,7 +8,7 @@ Guarantees:
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -115,7 +115,7 @@ _KEYS: Final = {
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[SqlSource]:
+def opened(path: Path) -> Generator[SqlSource]:
     """Open a database for a with block.
 
     Raises:

@@ -37,6 +37,7 @@ from weft.storage.ids import ID_SIZE_BYTES_MAX, NAME_SIZE_BYTES_MAX, pack_id
 
 __all__ = [
     "COUNTERS_KEY",
+    "LOG_BITS",
     "SEQ_SIZE_BYTES",
     "TREES",
     "Key",
@@ -93,6 +94,11 @@ COUNTERS_KEY: Final[Key] = (COUNTERS, "M", b"counters")
 
 SEQ_SIZE_BYTES: Final = 8
 """Of an operation's number, wherever it stands in a key."""
+
+LOG_BITS: Final = 40
+"""Of a ``seq``, for the number within its log. There is one log, number 0, unless many
+processes write one database: then each has its own. 1.1e12 operations fit in a log, and
+8,192 logs below 2**53, up to which JavaScript counts exactly."""
 
 KEY_SIZE_BYTES_MAX: Final = 511
 """LMDB's compiled-in limit (engine 0.9, mdb_env_get_maxkeysize)."""

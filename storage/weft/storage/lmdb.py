@@ -17,7 +17,7 @@ the store had come), ``store/data.mdb``.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self, cast
@@ -349,7 +349,7 @@ class LmdbStore(TreeStore):
 
 
 @contextmanager
-def _reachable(directory: Path) -> Iterator[None]:
+def _reachable(directory: Path) -> Generator[None]:
     """Give the refusals of the file system a name."""
     try:
         yield

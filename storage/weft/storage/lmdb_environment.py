@@ -19,7 +19,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, RLock
@@ -171,7 +171,7 @@ class Environment:
             )
 
     @contextmanager
-    def _alone(self, patience_s: float) -> Iterator[int]:
+    def _alone(self, patience_s: float) -> Generator[int]:
         """Keep new transactions out for a moment; tell how many old ones stayed."""
         with self._changing:
             self._steady.clear()

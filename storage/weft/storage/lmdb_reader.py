@@ -10,7 +10,7 @@ The engine trusts its file, and a damaged page kills the process that reads it: 
 :meth:`LmdbReader.of` has :mod:`weft.storage.verify` look first, where nobody did.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -73,7 +73,7 @@ class LmdbReader:
         return cls(place)
 
     def _open_trees(self) -> dict[str, Any]:
-        found = {}
+        found: dict[str, Any] = {}
         for name in TREES:
             try:
                 found[name] = self._env.open_db(name.encode(), create=False)
@@ -82,7 +82,7 @@ class LmdbReader:
         return found
 
     @contextmanager
-    def read(self) -> Iterator[Snapshot]:
+    def read(self) -> Generator[Snapshot]:
         """Open a snapshot."""
         with _ReadingSome(self._env.begin(), self._trees) as transaction:
             yield Snapshot(transaction)

@@ -6,7 +6,7 @@ the moment it began with.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
@@ -87,12 +87,12 @@ class MemoryEngine:
         self._writing = Lock()
 
     @contextmanager
-    def read(self) -> Iterator[_Transaction]:
+    def read(self) -> Generator[_Transaction]:
         """Open a read transaction."""
         yield _Transaction(self._trees)
 
     @contextmanager
-    def write(self) -> Iterator[_Transaction]:
+    def write(self) -> Generator[_Transaction]:
         """Open the write transaction."""
         with self._writing:
             transaction = _Transaction(dict(self._trees))

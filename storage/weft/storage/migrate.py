@@ -61,6 +61,7 @@ class Readable(Protocol):
 
     def read(self) -> AbstractContextManager[Snapshot]:
         """Open a snapshot."""
+        ...
 
 
 def check_source(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-__all__ = ["Progress", "part"]
+__all__ = ["Progress", "part", "untold"]
 
 Progress = Callable[[int, int], None]
 """Told how much is done and how much there is in all, in the work's own unit."""
@@ -16,3 +16,7 @@ def part(progress: Progress | None, begin: int, end: int) -> Progress:
             progress(begin + (end - begin) * done // max(1, total), 1000)
 
     return tell
+
+
+def untold(_done: int, _total: int) -> None:
+    """Tell nobody."""

@@ -112,7 +112,7 @@ def create_threads(context: Context, operation: op.CreateThreads) -> list[Thread
 def remove_threads(context: Context, operation: op.RemoveThreads) -> list[str]:
     """Remove threads, all or none; the answer is their ids."""
     _check_count(len(operation.threads))
-    removed = []
+    removed: list[str] = []
     for name_or_id in operation.threads:
         if operation.session_id is None:
             thread = live_thread(context, name_or_id)
@@ -133,7 +133,7 @@ def transfer_threads(context: Context, operation: op.TransferThreads) -> list[Th
     if operation.from_session_id is not None:
         open_session(context, operation.from_session_id)
     target = _owner(context, operation.to_session_id, create=operation.create_session)
-    moved = []
+    moved: list[Thread] = []
     for thread_id in operation.thread_ids:
         thread = live_thread(context, thread_id, operation.from_session_id)
         if not operation.even_busy:

@@ -13,7 +13,7 @@ Not here: gathering groups and telling sessions (:mod:`weft.storage.writer`).
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -76,12 +76,15 @@ class Store(Protocol):
 
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply a group in one durable transaction, on one OS thread at a time."""
+        ...
 
     def read(self) -> AbstractContextManager[Snapshot]:
         """Return a snapshot for the duration of a ``with``, on any OS thread."""
+        ...
 
     def statistics(self) -> "StoreStatistics":
         """Return how full the store is and what it holds."""
+        ...
 
     def close(self) -> None:
         """Give everything back. Closing twice is no error."""
@@ -153,7 +156,7 @@ class TreeStore:
         return self._end[0]
 
     @contextmanager
-    def read(self) -> Iterator[Snapshot]:
+    def read(self) -> Generator[Snapshot]:
         """Open a snapshot."""
         with self._engine.read() as transaction:
             yield Snapshot(transaction)

@@ -39,12 +39,15 @@ class View(Protocol):
 
     def names(self, session_id: str) -> Iterable[tuple[str, str]]:
         """Return name and id of a session's live threads, ordered by name."""
+        ...
 
     def graph_entries(self, thread_id: str) -> Iterable[tuple[Key, Any]]:
         """Return what graphs left in a thread, in the order of the keys."""
+        ...
 
     def steps(self, run_id: str) -> Iterable[tuple[Key, Any]]:
         """Return what the steps of a run came to, in the order of their names."""
+        ...
 
 
 class Draft:

@@ -5,20 +5,33 @@ alone, such as a saver of checkpoints, finds that writer here, and starts one on
 there is none: a second one beside it would tell no session what it did.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
     from weft.storage.store import Store
-    from weft.storage.writer import Writer
+    from weft.storage.submission import Submission
 
-__all__ = ["dismiss", "enroll", "writer_of"]
+__all__ = ["StoreWriter", "dismiss", "enroll", "writer_of"]
+
+
+class StoreWriter(Protocol):
+    """What a writer does for whoever finds it here."""
+
+    def submit(self, submission: "Submission") -> None:
+        """Queue an operation; from any OS thread, never blocks."""
+        ...
+
+    def close(self, timeout_s: float = ...) -> bool:
+        """Write what is queued, then stop; return whether it has stopped."""
+        ...
+
 
 # Weak on both sides: a writer keeps its store alive, so the entry would never go.
-_writers: Final[WeakKeyDictionary["Store", "ref[Writer]"]] = WeakKeyDictionary()
+_writers: Final[WeakKeyDictionary["Store", "ref[StoreWriter]"]] = WeakKeyDictionary()
 
 
-def enroll(store: "Store", writer: "Writer") -> None:
+def enroll(store: "Store", writer: StoreWriter) -> None:
     """Take note of the writer that has started on a store.
 
     The one before it, such as a saver's that came ahead of the runtime, writes what it
@@ -30,13 +43,13 @@ def enroll(store: "Store", writer: "Writer") -> None:
         before.close()
 
 
-def dismiss(store: "Store", writer: "Writer") -> None:
+def dismiss(store: "Store", writer: StoreWriter) -> None:
     """Forget a writer that was closed while its store stays open."""
     if writer_of(store) is writer:
         del _writers[store]
 
 
-def writer_of(store: "Store") -> "Writer | None":
+def writer_of(store: "Store") -> StoreWriter | None:
     """Return the writer of a store, None if none has started."""
     found = _writers.get(store)
     return None if found is None else found()

@@ -83,3 +83,26 @@ def test_one_check_of_the_whole_store_at_a_time(client: TestClient) -> None:
     client.app.site.checking = False  # type: ignore[attr-defined]
     assert 200 == client.post("/check").status_code
     assert 200 == client.post("/check").status_code
+
+
+def test_the_last_checks_are_listed_with_what_the_last_one_found(
+    damaged: TestClient,
+) -> None:
+    assert {"checks": [], "findings": [], "more": 0} == damaged.get("/checks").json()
+    damaged.post("/check")
+    damaged.post("/check", json={"session_id": "a"})  # says nothing of the rest
+    listed = damaged.get("/checks").json()
+    assert [{"missing_thread": 1}] == [one["found"] for one in listed["checks"]]
+    assert ["missing_thread"] == [one["kind"] for one in listed["findings"]]
+    damaged.post("/repair")
+    listed = damaged.get("/checks").json()
+    assert ({}, []) == (listed["checks"][-1]["found"], listed["findings"])
+
+
+def test_findings_beyond_a_thousand_are_counted(
+    damaged: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.daemon.http.checks.FINDINGS_MAX", 0)
+    damaged.post("/check")
+    listed = damaged.get("/checks").json()
+    assert ([], 1) == (listed["findings"], listed["more"])

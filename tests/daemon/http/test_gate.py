@@ -40,7 +40,7 @@ GOOD = bearer(ADMIN)
         ("GET", "/no/such/path"),
         ("DELETE", "/sessions"),
         ("OPTIONS", "/sessions"),
-        ("GET", "//livez"),
+        ("GET", "http://127.0.0.1:8123//livez"),
         ("GET", "/livez/../sessions"),
         ("GET", "/livez%2F..%2Fsessions"),
         ("GET", "/readyz%00"),

@@ -10,6 +10,7 @@ told to come again.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,15 +21,18 @@ from weft.daemon.http.decoding import Id
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.problems import RequestFault
 from weft.daemon.http.streams import EventStream, ServerEvent
-from weft.daemon.http.views import CheckView, RepairView
+from weft.daemon.http.views import CheckView, FindingView, RepairView
 from weft.storage import SessionThreadException
 from weft.storage.check import KINDS, Kind
+from weft.storage.records import datetime_from_us
 
 __all__ = ["checks"]
 
 checks: Final = Table("consistency")
 
 PROGRESS_INTERVAL_S: Final = 0.25
+
+FINDINGS_MAX: Final = 1000
 
 RETRY_AFTER_S: Final = 5
 """A check takes about a second per million threads."""
@@ -68,6 +72,51 @@ class _Progress:
 
 
 Work = Callable[[_Progress], Any]
+
+
+class SummaryView(msgspec.Struct):
+    """What a check of the whole store came to: findings by kind, none if clean."""
+
+    finished_at: datetime
+    seq: int
+    sessions: int
+    threads: int
+    duration_s: float
+    found: dict[str, int]
+
+
+class CheckList(msgspec.Struct):
+    """The last checks, oldest first, and the last one's findings.
+
+    Of ``findings`` the first thousand are here; ``more`` says how many are left out.
+    """
+
+    checks: list[SummaryView]
+    findings: list[FindingView]
+    more: int
+
+
+@checks.get("/checks", scope="admin")
+async def list_checks(call: Call[None, None]) -> CheckList:
+    """List what the last checks of the whole store came to, since the start."""
+    held = call.runtime.checks
+    report = held.last_report
+    findings = [] if report is None else report.inconsistencies
+    return CheckList(
+        [
+            SummaryView(
+                datetime_from_us(one.finished_at_us),
+                one.seq,
+                one.sessions,
+                one.threads,
+                one.duration_s,
+                one.found,
+            )
+            for one in list(held.recent)
+        ],
+        [FindingView.of(finding) for finding in findings[:FINDINGS_MAX]],
+        max(0, len(findings) - FINDINGS_MAX),
+    )
 
 
 @checks.post("/check", scope="read")

@@ -15,12 +15,12 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weft.daemon.http.call import SLASH
 from weft.daemon.http.decoding import too_large
+from weft.daemon.http.headers import Given, headers_of
 from weft.daemon.http.limits import RateLimit
 from weft.daemon.http.principals import ANYBODY, Principal
 from weft.daemon.http.problems import RequestFault, problem
@@ -31,6 +31,9 @@ __all__ = ["OPEN_PATHS", "Gate"]
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/ok"})
 """What probes ask: they have no token, and learn no more than that it is well."""
+
+_PAGE: Final = "/page/"
+"""Where the page's files are; what they show needs a token, they do not."""
 
 RETRY_AFTER_S: Final = 1
 """For a daemon that is full: requests take milliseconds, streams end now and then."""
@@ -77,7 +80,7 @@ class Gate:
             self._under_way -= 1
 
     def _admit(self, scope: Scope) -> None:
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         scope["path"] = _path(scope)
         if not _is_unix(scope):
             self._check_host(headers)
@@ -97,7 +100,7 @@ class Gate:
             detail = "These are too many requests. Come again after the Retry-After."
             raise RequestFault(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=retry)
 
-    def _check_host(self, headers: Headers) -> None:
+    def _check_host(self, headers: Given) -> None:
         hosts = headers.getlist("host")
         name = _host_name(hosts[0]) if len(hosts) == 1 else ""
         trusted = name in self._hosts or "*" in self._hosts
@@ -108,7 +111,7 @@ class Gate:
             )
             raise RequestFault(HTTPStatus.BAD_REQUEST, detail)
 
-    def _check_origin(self, headers: Headers) -> None:
+    def _check_origin(self, headers: Given) -> None:
         """Refuse pages of other origins; what is no browser sends no Origin."""
         for origin in headers.getlist("origin"):
             place = urlsplit(origin).netloc.lower()
@@ -120,18 +123,18 @@ class Gate:
                 )
                 raise RequestFault(HTTPStatus.FORBIDDEN, detail)
 
-    def _check_length(self, headers: Headers) -> None:
+    def _check_length(self, headers: Given) -> None:
         given = headers.get("content-length", "0")
         if not given.isdecimal():
             raise RequestFault(HTTPStatus.BAD_REQUEST, "The Content-Length is none.")
         if int(given) > self._settings.body_size_bytes_max:
             raise too_large(self._settings.body_size_bytes_max)
 
-    def _principal(self, scope: Scope, headers: Headers) -> Principal:
+    def _principal(self, scope: Scope, headers: Given) -> Principal:
         secrets = _secrets(headers)
         if not self._tokens.required:
             return ANYBODY
-        if not secrets and (_is_unix(scope) or scope["path"] in OPEN_PATHS):
+        if not secrets and (_is_unix(scope) or _is_open(scope["path"])):
             return ANYBODY
         found = self._tokens.find(secrets[0]) if len(secrets) == 1 else None
         if found is None:
@@ -143,7 +146,7 @@ class Gate:
         return found
 
 
-def _secrets(headers: Headers) -> list[str]:
+def _secrets(headers: Given) -> list[str]:
     """Return what was sent as a token: a bearer's, or the key of a LangGraph client."""
     given = headers.getlist("authorization")
     if not given:
@@ -157,6 +160,11 @@ def _secrets(headers: Headers) -> list[str]:
 
 def _refusal(error: RequestFault) -> Response:
     return problem(error.status, error.detail, error.headers, faults=error.faults)
+
+
+def _is_open(path: str) -> bool:
+    """Whether a path needs no token: a probe's, or the page's."""
+    return path in OPEN_PATHS or path == "/" or path.startswith(_PAGE)
 
 
 def _is_unix(scope: Scope) -> bool:

@@ -6,6 +6,7 @@ from weft.daemon.http.assistants import assistants
 from weft.daemon.http.checks import checks
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.executions import executions
+from weft.daemon.http.figures import figures
 from weft.daemon.http.health import health
 from weft.daemon.http.info import info
 from weft.daemon.http.interactions import interactions
@@ -23,12 +24,14 @@ from weft.daemon.http.thread_storage import thread_storage
 from weft.daemon.http.thread_stream import thread_stream
 from weft.daemon.http.threads import threads
 from weft.daemon.http.transactions import transactions
+from weft.daemon.page.serving import page
 
 __all__ = ["TABLES"]
 
 TABLES: Final[tuple[Table, ...]] = (
     probes,
     health,
+    figures,
     info,
     assistants,
     sessions,
@@ -47,6 +50,7 @@ TABLES: Final[tuple[Table, ...]] = (
     checks,
     log,
     planned,
+    page,
 )
 """In this order paths are matched: a literal path before one with a part in its
 place."""
