@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.actors.support import FailingStore, GatedStore
+from tests.actors.support import FailingStore, GatedStore, Walk
 from weft.actors import Coordinator, ExecutionContext, Runtime
 from weft.storage import LmdbStore, MemoryStore, Store
 
@@ -95,3 +95,11 @@ def gated() -> GatedStore:
 def failing() -> FailingStore:
     """Return a store in memory that a test can keep from writing."""
     return FailingStore(MemoryStore())
+
+
+@pytest.fixture
+def walk() -> Iterator[Walk]:
+    """Return a workflow of two states that a test can hold between them."""
+    made = Walk()
+    yield made
+    made.stop.open()

@@ -52,6 +52,20 @@ class Stop:
         self._opened.set()
 
 
+class Walk:
+    """A generator of 1, 2 that stops behind its first state."""
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self.begun = 0
+
+    def __call__(self, _context: Any, _config: Any) -> Any:
+        self.begun += 1
+        yield 1
+        self.stop.here()
+        yield 2
+
+
 class WrappedStore:
     """A store that passes everything on."""
 

@@ -140,7 +140,8 @@ def test_a_run_that_is_out_of_time_is_answered_and_its_late_write_is_refused(
     stop.open()
     assert "StaleRevision" == type(failure(recording)).__name__
     assert [{"next": 1}, "in time"] == [s.values for s in answer(notes.history())]
-    assert 1 == notes._runtime._services.stale_writes
+    runtime: Any = notes._runtime
+    assert 1 == runtime._services.stale_writes
 
 
 def test_a_silent_attempt_is_given_up_and_a_beating_one_is_not(

@@ -1,9 +1,7 @@
-"""The runtime: opening, closing, failing disks, failing actors, asyncio, forks."""
+"""The runtime: opening, closing, asyncio, and the sum of its numbers."""
 
 import asyncio
 import gc
-import os
-import subprocess
 import sys
 import threading
 import weakref
@@ -11,65 +9,27 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import pykka
 import pytest
 import uvloop
 
 from tests.actors.conftest import Open
 from tests.actors.support import (
     LONG_S,
-    FailingStore,
     GatedStore,
-    Stop,
-    WrappedStore,
+    Walk,
     answer,
     answers,
     failure,
     in_threads,
     settle,
 )
-from weft.actors import ActorCrashed, ExecutionContext, Future, PoolExecutor, Runtime
-from weft.actors import mailroom as mailroom_module
-from weft.actors import submitter as submitter_module
-from weft.actors.messages import Command, RunCommand, Settled, Yielded
-from weft.actors.session import SessionActor
-from weft.actors.thread import ThreadActor
+from weft.actors import PoolExecutor, Runtime
 from weft.storage import (
-    DeadlineExceeded,
     InvalidArgument,
     MemoryStore,
-    Overloaded,
     SessionNotFound,
-    SessionThreadException,
-    Snapshot,
     StoreClosed,
-    StoreCorrupt,
-    StoreReadOnly,
-    WorkflowExecutionError,
 )
-from weft.storage import writer as writer_module
-
-
-class Walk:
-    """A generator of 1, 2 that stops behind its first state."""
-
-    def __init__(self) -> None:
-        self.stop = Stop()
-        self.begun = 0
-
-    def __call__(self, _context: ExecutionContext, _config: Any) -> Any:
-        self.begun += 1
-        yield 1
-        self.stop.here()
-        yield 2
-
-
-@pytest.fixture
-def walk() -> Any:
-    made = Walk()
-    yield made
-    made.stop.open()
-
 
 # Opening and closing
 
@@ -292,314 +252,6 @@ def test_a_runtime_that_set_no_switch_interval_leaves_it_alone(
         sys.setswitchinterval(before)
 
 
-# Deadlines
-
-
-def test_a_deadline_tells_the_op_id_and_asking_again_tells_the_truth(
-    gated: GatedStore, open_runtime: Open
-) -> None:
-    runtime = open_runtime(store=gated)
-    coordinator = runtime.coordinator
-    answer(coordinator.create_session("alice"))
-    with gated.shut(runtime):
-        future = coordinator.create_thread_with_session(
-            "alice", {}, "notes", op_id="create-1", timeout_s=0.02
-        )
-        error = failure(future)
-    assert DeadlineExceeded is type(error)
-    assert "create-1" == error.op_id == future.op_id
-    assert [] == answer(coordinator.list_threads("alice"))  # late: not applied
-    thread_id = answer(
-        coordinator.create_thread_with_session("alice", {}, "notes", op_id="create-1")
-    )
-    assert thread_id == answer(coordinator.list_threads("alice"))[0].thread_id
-
-
-def test_what_was_applied_although_its_caller_gave_up_is_answered_the_second_time(
-    gated: GatedStore, open_runtime: Open
-) -> None:
-    runtime = open_runtime(store=gated)
-    coordinator = runtime.coordinator
-    with gated.shut(runtime):
-        future = coordinator.create_session("alice")
-        with pytest.raises(pykka.Timeout):
-            future.get(timeout=0.01)
-    first = answer(future)
-    assert first == answer(coordinator.create_session("alice", op_id=future.op_id))
-
-
-def test_a_run_goes_on_when_its_caller_gives_up(walk: Walk, open_runtime: Open) -> None:
-    runtime = open_runtime(workflows={"walk": walk.__call__})
-    notes = answer(runtime.session("alice").create_thread("notes", "walk"))
-    future = notes.run(op_id="run-1", timeout_s=0.05)
-    stream = notes.stream(timeout_s=0.05)
-    assert "run-1" == failure(future).op_id
-    with pytest.raises(DeadlineExceeded):
-        list(stream)
-    walk.stop.open()
-    assert 2 == answer(notes.run(op_id="run-1"))
-
-
-def test_a_deadline_that_is_met_leaves_no_timer_behind(runtime: Runtime) -> None:
-    for number in range(50):
-        answer(runtime.coordinator.create_session(f"s-{number}", timeout_s=LONG_S))
-    live = [entry[2] for entry in list(runtime._timers._heap) if entry[2]._is_live()]
-    assert len(live) <= 2  # those that move the clock hand and retention on
-
-
-# Overload
-
-
-def test_a_full_queue_is_told_at_once(
-    gated: GatedStore, open_runtime: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer_module, "QUEUE_OPERATIONS_MAX", 2)
-    runtime = open_runtime(store=gated)
-    coordinator = runtime.coordinator
-    with gated.shut(runtime):
-        futures = [coordinator.create_session(f"s-{n}") for n in range(4)]
-        late = [failure(future) for future in futures[2:]]
-    assert [Overloaded, Overloaded] == [type(error) for error in late]
-    assert ["s-0", "s-1"] == [s.session_id for s in answers(futures[:2])]
-    assert "s-3" == answer(coordinator.create_session("s-3")).session_id
-
-
-def test_when_too_much_mail_waits_clients_are_told_at_once(
-    open_runtime: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runtime = open_runtime()
-    coordinator = runtime.coordinator
-    answer(coordinator.create_session("alice"))
-    settle(runtime)
-    monkeypatch.setattr(mailroom_module, "MAIL_MAX", 3)
-    stop = Stop()
-    monkeypatch.setattr(runtime._dispatcher, "trace", lambda *_: stop.here())
-    futures: list[Any] = [coordinator.create_session("s-0")]
-    stop.reached()  # in hand; what comes now waits
-    futures += [coordinator.create_session(f"s-{n}") for n in range(1, 4)]
-    notes = runtime.thread("t")
-    late: list[Any] = [coordinator.create_session("s-4"), notes.run(), notes.stream()]
-    for refused in late[:2]:
-        error = failure(refused)
-        assert (Overloaded, refused.op_id) == (type(error), error.op_id)
-    with pytest.raises(Overloaded):
-        list(late[2])
-    runtime._dispatcher.trace = None
-    stop.open()
-    assert 4 == len(answers(futures))
-    assert "s-4" == answer(coordinator.create_session("s-4")).session_id
-
-
-# A store that cannot write
-
-
-@pytest.fixture
-def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submitter_module, "RETRY_DELAY_S", 0.01)
-
-
-@pytest.mark.usefixtures("_no_delay")
-@pytest.mark.parametrize("cause", [OSError(28, "No space left"), StoreReadOnly("full")])
-def test_when_the_store_fails_everybody_is_told_and_runs_end_when_it_writes_again(
-    failing: FailingStore, walk: Walk, open_runtime: Open, cause: Exception
-) -> None:
-    runtime = open_runtime(store=failing, workflows={"walk": walk.__call__})
-    coordinator = runtime.coordinator
-    notes = answer(runtime.session("alice").create_thread("notes", "walk"))
-    drafts = answer(runtime.session("alice").create_thread("drafts"))
-    stream = notes.stream()
-    walk.stop.reached()
-
-    failing.error = cause
-    waiting: list[Future[Any]] = [
-        coordinator.create_session("bob"),
-        coordinator.coordinate_threads("alice", [{"name": "new"}]),
-        coordinator.remove_thread_from_session("alice", "drafts"),
-        drafts.transfer_to("bob"),
-        drafts.run(),
-        coordinator.track_user_interaction("alice", {"type": "click"}),
-    ]
-    errors = [failure(future) for future in waiting]
-    assert {StoreReadOnly} == {type(error) for error in errors}
-    assert [f.op_id for f in waiting] == [error.op_id for error in errors]
-    assert "unhealthy" == answer(coordinator.health_check()).status
-    failing.failed.clear()
-    walk.stop.open()
-    assert failing.failed.wait(LONG_S)  # the run's next state, in vain
-
-    failing.error = None
-    assert [1, 2] == list(stream)
-    assert "idle" == answer(notes.get()).status
-    assert {"runs": 1} == answer(drafts.run())
-    assert "healthy" == answer(coordinator.health_check()).status
-    assert runtime.check().clean
-
-
-@pytest.mark.usefixtures("_no_delay")
-def test_a_runtime_closes_while_the_store_fails(
-    failing: FailingStore, walk: Walk, open_runtime: Open
-) -> None:
-    runtime = open_runtime(store=failing, workflows={"walk": walk.__call__})
-    notes = answer(runtime.session("alice").create_thread("notes", "walk"))
-    result = notes.run()
-    walk.stop.reached()
-    failing.error = OSError(5, "I/O error")
-    walk.stop.open()
-    assert failing.failed.wait(LONG_S)
-    runtime.close(timeout_s=0.1)
-    assert StoreClosed is type(failure(result))
-
-
-class CorruptStore(WrappedStore):
-    """A store that cannot be read while ``corrupt`` is set."""
-
-    corrupt = False
-
-    def read(self) -> Any:
-        if self.corrupt:
-            raise StoreCorrupt("A page is damaged.")
-        return super().read()
-
-
-def test_nobody_waits_for_ever_when_the_store_cannot_be_read(
-    open_runtime: Open,
-) -> None:
-    store = CorruptStore(MemoryStore())
-    runtime = open_runtime(store=store)
-    coordinator = runtime.coordinator
-    notes = answer(runtime.session("alice").create_thread("notes", thread_id="t"))
-    store.corrupt = True
-    futures: list[Any] = [
-        coordinator.create_session("bob"),  # has to be activated
-        coordinator.execute_workflow_in_session("carol", "notes"),
-        runtime.thread("u").run(),  # has to be looked up
-        coordinator.rename_thread("u", "x"),
-        notes.run(),  # has to be begun
-        coordinator.get_session("alice"),
-    ]
-    assert {"StoreCorrupt"} == {type(failure(f)).__name__ for f in futures[:4]}
-    with pytest.raises(SessionThreadException):
-        futures[4].get(timeout=LONG_S)
-    assert StoreCorrupt is type(failure(futures[5]))
-    store.corrupt = False
-    settle(runtime)
-    assert "bob" == answer(coordinator.create_session("bob")).session_id
-    assert SessionNotFound is type(
-        failure(coordinator.execute_workflow_in_session("carol", "notes"))
-    )
-    assert {"runs": 1} == answer(notes.run())
-
-
-# Actors that fail
-
-
-def fail_once(
-    monkeypatch: pytest.MonkeyPatch, actor: Any, kind: type, suits: Any = None
-) -> list[Any]:
-    """Have a handler raise once, for the first message that suits."""
-    handlers = dict(actor.handlers)
-    broken: list[Any] = []
-    real = handlers[kind]
-
-    def handler(self: Any, message: Any) -> Any:
-        if not broken and (suits is None or suits(message)):
-            broken.append(message)
-            raise RuntimeError("a defect")
-        return real(self, message)
-
-    monkeypatch.setattr(actor, "handlers", handlers | {kind: handler})
-    return broken
-
-
-def test_a_thread_whose_actor_fails_answers_and_goes_on(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notes = answer(runtime.session("alice").create_thread("notes"))
-    broken = fail_once(monkeypatch, ThreadActor, RunCommand)
-    futures = [notes.run() for _ in range(4)]
-    error = failure(futures[0])
-    assert WorkflowExecutionError is type(error)
-    assert "a defect" == str(error.cause)
-    assert [{"runs": n} for n in (1, 2, 3)] == answers(futures[1:])
-    assert 1 == len(broken)
-    assert 1 == runtime.statistics().restarts
-
-
-def test_a_run_whose_threads_actor_fails_is_taken_over(
-    walk: Walk, open_runtime: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    walk.stop.open()
-    runtime = open_runtime(workflows={"walk": walk.__call__})
-    notes = answer(
-        runtime.session("alice").create_thread("notes", "walk", thread_id="t")
-    )
-    broken = fail_once(monkeypatch, ThreadActor, Yielded)
-    result, queued = notes.run(op_id="run-1"), notes.run()
-    assert WorkflowExecutionError is type(failure(result))
-    assert WorkflowExecutionError is type(failure(queued))
-    assert 2 == answer(notes.run(op_id="run-1"))
-    assert 2 == answer(notes.run())  # behind the queued one, which was kept
-    _, kept, run = answer(runtime.coordinator.list_runs("t"))
-    assert ("success", 1) == (kept.status, kept.attempt)
-    assert ("success", 2) == (run.status, run.attempt)
-    assert 1 == len(broken)
-    assert runtime._services.sessions["alice"] is runtime._services.threads["t"].parent
-
-
-def test_a_run_that_is_taken_over_goes_before_the_mail_behind_it(
-    walk: Walk, open_runtime: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    walk.stop.open()
-    runtime = open_runtime(workflows={"walk": walk.__call__})
-    notes = answer(
-        runtime.session("alice").create_thread("notes", "walk", thread_id="t")
-    )
-    later: list[Future[Any]] = []
-
-    def suits(message: Settled) -> bool:
-        if isinstance(message.request, Yielded):
-            later.extend(notes.run() for _ in range(3))  # mail behind this message
-            return True
-        return False
-
-    fail_once(monkeypatch, ThreadActor, Settled, suits)
-    failure(notes.run(op_id="run-1"))
-    assert [2, 2, 2] == answers(later)
-    assert 2 == answer(notes.run(op_id="run-1"))
-    runs = answer(runtime.coordinator.list_runs("t"))
-    assert [1, 1, 1, 2] == sorted(run.attempt for run in runs)
-
-
-@pytest.mark.parametrize("kind", [Command, Settled])
-def test_a_session_whose_actor_fails_reads_its_view_anew_and_answers(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: type
-) -> None:
-    coordinator = runtime.coordinator
-    answer(runtime.session("alice").create_thread("notes", thread_id="t"))
-    actor(runtime, "alice")._names.clear()  # a wrong view
-    broken = fail_once(monkeypatch, SessionActor, kind)
-    future = coordinator.rename_thread("t", "drafts", session_id="alice")
-    waiting = coordinator.rename_thread("t", "memos", session_id="alice")
-    if kind is Command:
-        error = failure(future)
-        assert (ActorCrashed, future.op_id) == (type(error), error.op_id)
-        assert "a defect" == str(error.cause)
-    else:  # what became of it is known
-        assert "drafts" == answer(future).thread_name
-    assert "memos" == answer(waiting).thread_name
-    assert {"memos": "t"} == actor(runtime, "alice")._names
-    assert {"runs": 1} == answer(
-        coordinator.execute_workflow_in_session("alice", "memos")
-    )
-    assert 1 == len(broken)
-    assert {"session": 1} == runtime.statistics().restarts_by_kind
-
-
-def actor(runtime: Runtime, session_id: str) -> Any:
-    """Return who has a session now."""
-    return runtime._services.sessions[session_id].actor
-
-
 # asyncio
 
 
@@ -655,71 +307,6 @@ def test_a_task_that_is_cancelled_abandons_only_its_waiting(
         "alice"
         == answer(runtime.coordinator.create_session("alice", op_id=op_id)).session_id
     )
-
-
-# Processes
-
-
-FORK = """
-import os, sys
-from weft.actors import Runtime
-from weft.storage import StoreClosed, StoreLocked
-
-runtime = Runtime.open(sys.argv[1])
-runtime.coordinator.create_session("alice").get(timeout=20)
-pid = os.fork()
-if pid == 0:
-    for call in (
-        lambda: runtime.coordinator.create_session("bob"),
-        lambda: runtime.coordinator.execute_workflow_in_session("alice", "x"),
-        lambda: runtime.coordinator.get_session("alice"),
-    ):
-        try:
-            call().get(timeout=20)
-        except StoreClosed:
-            pass
-        else:
-            os._exit(1)
-    runtime.close()
-    try:
-        Runtime.open(sys.argv[1])
-    except StoreLocked as error:
-        if error.holder_pid != os.getppid():
-            os._exit(2)
-    else:
-        os._exit(3)
-    with Runtime.open(sys.argv[2]) as other:
-        other.coordinator.create_session("bob").get(timeout=20)
-    os._exit(0)
-_, status = os.waitpid(pid, 0)
-runtime.coordinator.create_session("carol").get(timeout=20)
-runtime.close()
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def test_a_forked_child_cannot_use_its_parents_runtime_and_may_open_its_own(
-    tmp_path: Path, open_runtime: Open
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK, tmp_path / "a", tmp_path / "b"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=LONG_S,
-        check=False,
-    )
-    assert (0, "") == (done.returncode, done.stderr)
-    assert ["alice", "carol"] == sessions(open_runtime(tmp_path / "a"))
-    assert ["bob"] == sessions(open_runtime(tmp_path / "b"))
-
-
-def sessions(runtime: Runtime) -> list[str]:
-    def look(snapshot: Snapshot) -> list[str]:
-        return [session.session_id for session in snapshot.sessions()]
-
-    with runtime.store.read() as snapshot:
-        return look(snapshot)
 
 
 # Numbers

@@ -35,12 +35,14 @@ class Prey(msgspec.Struct):
         wrong: what is wrong.
         plan: its acts, as drawn.
         choices: its schedule.
+        breaks_max: how often a session's actor could fail.
     """
 
     seed: int
     wrong: list[str]
     plan: Plan
     choices: list[int]
+    breaks_max: int = 0
 
 
 class Hunt(msgspec.Struct):
@@ -50,18 +52,30 @@ class Hunt(msgspec.Struct):
         seeds: how many cases.
         steps: of all of them.
         crashes: of all of them.
+        breaks: turns of sessions that failed, of all of them.
         prey: the first case that failed.
     """
 
     seeds: int = 0
     steps: int = 0
     crashes: int = 0
+    breaks: int = 0
     prey: Prey | None = None
 
 
-def hunted(seeds: Iterable[int], strategy: Callable[[int], Strategy] = Uniform) -> Hunt:
-    """Run the case of each seed until one fails."""
-    return _hunted(drawn, seeds, strategy)
+def hunted(
+    seeds: Iterable[int],
+    strategy: Callable[[int], Strategy] = Uniform,
+    breaks_max: int = 0,
+) -> Hunt:
+    """Run the case of each seed until one fails.
+
+    Args:
+        seeds: of plans and schedules.
+        strategy: makes a schedule of a seed.
+        breaks_max: how often a session's actor fails in a case.
+    """
+    return _hunted(drawn, seeds, strategy, breaks_max)
 
 
 def hunted_with(
@@ -75,26 +89,28 @@ def _hunted(
     plan_of: Callable[[int], Plan],
     seeds: Iterable[int],
     strategy: Callable[[int], Strategy],
+    breaks_max: int = 0,
 ) -> Hunt:
     hunt = Hunt()
     with _quiet():
         for seed in seeds:
             plan, chooser = plan_of(seed), strategy(seed)
-            case, wrong = tried(plan, chooser)
+            case, wrong = tried(plan, chooser, breaks_max=breaks_max)
             hunt.seeds += 1
             hunt.steps += case.simulation.steps
             hunt.crashes += case.simulation.crashes
+            hunt.breaks += case.simulation.breaks
             if wrong:
-                hunt.prey = Prey(seed, wrong, plan, chooser.choices)
+                hunt.prey = Prey(seed, wrong, plan, chooser.choices, breaks_max)
                 break
     return hunt
 
 
 def tried(
-    plan: Plan, strategy: Strategy, *, trace: bool = False
+    plan: Plan, strategy: Strategy, *, breaks_max: int = 0, trace: bool = False
 ) -> tuple[Case, list[str]]:
     """Run a case; return it and what is wrong."""
-    case = Case(plan, strategy, trace=trace)
+    case = Case(plan, strategy, breaks_max=breaks_max, trace=trace)
     try:
         case.run()
     except NoProgressError as error:
@@ -108,12 +124,12 @@ def story(prey: Prey) -> str:
         choices = prey.choices[:NO_PROGRESS_CHOICES]
 
         def fails(plan: list[tuple[int, Act]], chosen: list[int]) -> bool:
-            return bool(tried(tuple(plan), Replay(chosen))[1])
+            return bool(_replayed(prey, plan, chosen)[1])
 
         acts = minimised(prey.plan, lambda plan: fails(plan, choices))
         choices = plainest(choices, lambda chosen: fails(acts, chosen), 400)
         acts = minimised(acts, lambda plan: fails(plan, choices))
-        case, wrong = tried(tuple(acts), Replay(choices), trace=True)
+        case, wrong = _replayed(prey, acts, choices, trace=True)
     lines = [f"seed {prey.seed}: {prey.wrong[0]}", "made plain:", *wrong[:3]]
     lines += [f"  client {client}: {act}" for client, act in acts]
     lines += [
@@ -121,6 +137,17 @@ def story(prey: Prey) -> str:
         *(f"  {line[:160]}" for line in case.simulation.trace),
     ]
     return "\n".join(lines)
+
+
+def _replayed(
+    prey: Prey,
+    plan: list[tuple[int, Act]],
+    choices: list[int],
+    *,
+    trace: bool = False,
+) -> tuple[Case, list[str]]:
+    breaks_max = prey.breaks_max
+    return tried(tuple(plan), Replay(choices), breaks_max=breaks_max, trace=trace)
 
 
 @contextmanager

@@ -22,6 +22,10 @@ LONG_PARTS = 80
 """Of the long run: a part takes some ten seconds, so that it is seen to go on."""
 
 
+BREAKS_MAX = 3
+"""Fewer than supervision bears before it quarantines a session."""
+
+
 def fail_with_its_story(hunt: Hunt) -> None:
     if hunt.prey is not None:
         pytest.fail(story(hunt.prey), pytrace=False)
@@ -39,6 +43,14 @@ def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
     hunt = hunted(few, Pct)
     fail_with_its_story(hunt)
     assert len(few) == hunt.seeds
+
+
+def test_nothing_is_wrong_when_actors_of_sessions_break(seeds: range) -> None:
+    few = seeds[: len(seeds) // 10 or 1]
+    hunt = hunted(few, breaks_max=BREAKS_MAX)
+    fail_with_its_story(hunt)
+    assert len(few) == hunt.seeds
+    assert len(few) == 1 or hunt.breaks > hunt.seeds, "they should have broken often"
 
 
 def test_nothing_is_wrong_under_every_schedule_of_two_clients_that_meet() -> None:
@@ -63,7 +75,7 @@ def test_nothing_is_wrong_under_every_schedule_of_two_clients_that_meet() -> Non
 def test_nothing_is_wrong_in_a_long_run(long_seeds: range, part: int) -> None:
     strategy = Pct if part % 4 == 3 else Uniform
     seeds = long_seeds[part::LONG_PARTS]
-    hunt = hunted(seeds, strategy)
+    hunt = hunted(seeds, strategy, BREAKS_MAX if part % 2 else 0)
     fail_with_its_story(hunt)
     assert len(seeds) == hunt.seeds
 

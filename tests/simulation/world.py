@@ -7,6 +7,7 @@ import msgspec
 
 from tests.simulation.plan import Act, Plan, start
 from weft.actors.context import ExecutionContext
+from weft.actors.errors import ActorCrashed
 from weft.actors.testing import Crashed, Simulation
 from weft.actors.testing.strategy import Strategy
 from weft.storage import DeadlineExceeded, RunInterrupted, SessionThreadException
@@ -42,6 +43,7 @@ class Case:
         plan: what the clients do.
         strategy: in which order everything happens.
         crashes_max: how often the process dies.
+        breaks_max: how often a session's actor fails.
         trace: whether to keep a sentence for each step.
     """
 
@@ -51,6 +53,7 @@ class Case:
         strategy: Strategy,
         crashes_max: int = 2,
         *,
+        breaks_max: int = 0,
         trace: bool = False,
     ) -> None:
         self.answers: list[Answer] = []
@@ -64,6 +67,7 @@ class Case:
             },
             strategy=strategy,
             crashes_max=crashes_max,
+            breaks_max=breaks_max,
             trace=trace,
         )
         for number in sorted({client for client, _ in plan}):
@@ -91,7 +95,7 @@ class Case:
             try:
                 answer.value = yield start(act, self.simulation)
                 return
-            except Crashed:
+            except (Crashed, ActorCrashed):
                 continue  # the same act under the same op_id
             except DeadlineExceeded:
                 act = msgspec.structs.replace(act, timeout_s=None)  # learn the truth

@@ -238,7 +238,7 @@ def execution_error(
         words = f"{stored['type']}: {stored['message']}"
     return WorkflowExecutionError(
         f"Workflow {run.workflow!r} on thread {thread.thread_name!r} "
-        f"failed with {words}.",
+        f"failed with {words.rstrip('.')}.",
         session_id=thread.session_id,
         thread_id=run.thread_id,
         cause=cause,

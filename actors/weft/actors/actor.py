@@ -107,7 +107,7 @@ class Actor(pykka.Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cell: ActorCell[Any] = self.actor_inbox  # type: ignore[assignment]
-        cell = self.__dict__.pop(_SUCCESSOR_IN, cell)
+        cell = vars(self).pop(_SUCCESSOR_IN, cell)
         cell.bind(self)
         self._actor_ref = cell
 
@@ -242,6 +242,8 @@ class ActorCell(Cell[A]):
         else:
             if type(answer) is CoroutineType:
                 Suspension(self).begin(answer, message, future)
+            elif future is None and not self._stopped.is_set():
+                pass  # a tell: nothing is left to do
             elif type(message) not in _CONTROLS:
                 self.answered(answer, message, future)
 

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
 
-    from weft.actors.future import Future
 
 __all__ = ["Bridge", "bridge_of"]
 
@@ -36,7 +35,7 @@ class Bridge:
         self._replies: deque[asyncio.Future[None]] = deque()
         self._armed = False
 
-    def reply(self, waiter: asyncio.Future[None], _future: Future[Any]) -> None:
+    def reply(self, waiter: asyncio.Future[None], _future: object) -> None:
         """Wake a waiter of the loop; called on the OS thread that sets."""
         self._replies.append(waiter)
         if self._armed:  # the drain to come sees it: it disarms before it looks

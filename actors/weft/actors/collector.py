@@ -36,7 +36,7 @@ from weft.actors.wakeup import Wakeup
 from weft.storage.statistics import Histogram, HistogramSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from weft.actors.dispatcher import Dispatcher
 
@@ -197,7 +197,7 @@ class Collector:
 
     @staticmethod
     @contextlib.contextmanager
-    def bulk() -> Iterator[None]:
+    def bulk() -> Generator[None]:
         """Create many objects that stay: three times as fast, and never looked at.
 
         What is garbage at the end, and circular, stays in memory: so activate inside,

@@ -15,7 +15,7 @@ from weft.storage.ids import check_name
 from weft.storage.operations import encode_value
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator
 
     from weft.actors.run_messages import Mode
     from weft.storage import Store
@@ -212,7 +212,7 @@ class ExecutionContext:
         self.at_work = False
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def resting(self) -> Generator[None]:
         """Take note that it waits for a commit, in a with block."""
         self.code_rests()
         try:

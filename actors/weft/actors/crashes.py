@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.actors.cell import Cell, ChildFailed
 from weft.actors.errors import ActorCrashed
-from weft.actors.messages import Command, Held, Routed, RunCommand, Settled
+from weft.actors.messages import Command, Held, Resume, Routed, RunCommand, Settled
 from weft.actors.reception import op_id_of
 from weft.storage import Run, SessionThreadException
 
@@ -84,7 +84,9 @@ def _answer_settled(
 
 
 def lost_start(message: Any) -> Run | None:
-    """Return the run that has begun in the store and now begins nowhere."""
+    """Return the run that is in progress in the store and now goes on nowhere."""
+    if isinstance(message, Resume):
+        return message.run
     if not isinstance(message, Settled) or not isinstance(message.request, RunCommand):
         return None
     outcome = message.outcome

@@ -14,12 +14,9 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from weft.actors.cell import Cell
 
 __all__ = ["DEAD_LETTERS_KEPT", "DeadLetter", "DeadLetters", "Reason"]
 
@@ -65,7 +62,7 @@ class DeadLetters:
         self._counts = dict.fromkeys(Reason, 0)
         self._seen: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
 
-    def add(self, cell: Cell[Any], message: Any, reason: Reason) -> None:
+    def add(self, cell: object, message: object, reason: Reason) -> None:
         """Count one.
 
         Args:

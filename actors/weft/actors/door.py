@@ -50,18 +50,22 @@ class House(Protocol):
     @property
     def store(self) -> Store:
         """For reading; changes are sent."""
+        ...
 
     @property
     def sources(self) -> Sources:
         """Time and ids."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether nothing is accepted any more."""
+        ...
 
     @property
     def read_only(self) -> bool:
         """Whether the store could not be written lately."""
+        ...
 
     @property
     def last_report(self) -> CheckReport | None:
@@ -76,15 +80,19 @@ class House(Protocol):
         timeout_s: float | None = None,
     ) -> Future[Any]:
         """Post a command to a session, or to whoever owns a thread."""
+        ...
 
     def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop."""
+        ...
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
         """Forget what a policy does not keep; the answer is how much, by kind."""
+        ...
 
     def check(self, session_id: str | None = None) -> CheckReport:
         """Compare all stored copies of who owns what."""
+        ...
 
 
 def at_the_door(

@@ -74,6 +74,7 @@ class WorkflowExecutor(Protocol):
 
     def close(self, timeout_s: float) -> bool:
         """Finish what runs; return whether everything has."""
+        ...
 
 
 class Advancing(Protocol):
@@ -81,6 +82,7 @@ class Advancing(Protocol):
 
     def advance(self) -> Step:
         """Execute the next step."""
+        ...
 
     def close(self) -> None:
         """Clean up: there is to be no next step."""

@@ -6,7 +6,7 @@ stays right when the thread moves. All methods return futures and take ``op_id``
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from weft.actors.door import at_the_door
 from weft.actors.future import Future
@@ -16,9 +16,17 @@ from weft.storage import Run, Session, State, Thread
 from weft.storage.records import StateRef
 
 if TYPE_CHECKING:
-    from weft.actors.runtime import Runtime
+    from weft.actors.coordinator import Coordinator
+    from weft.actors.sources import Sources
 
 __all__ = ["SessionHandle", "ThreadHandle"]
+
+
+class Home(Protocol):
+    """What a handle needs of the runtime that gave it."""
+
+    coordinator: "Coordinator"
+    sources: "Sources"
 
 
 class SessionHandle:
@@ -30,7 +38,7 @@ class SessionHandle:
 
     __slots__ = ("_runtime", "session_id")
 
-    def __init__(self, runtime: "Runtime", session_id: str) -> None:
+    def __init__(self, runtime: Home, session_id: str) -> None:
         self._runtime = runtime
         self.session_id = session_id
 
@@ -135,7 +143,7 @@ class ThreadHandle:
     __slots__ = ("_owner_hint", "_runtime", "thread_id")
 
     def __init__(
-        self, runtime: "Runtime", thread_id: str, owner_hint: str | None = None
+        self, runtime: Home, thread_id: str, owner_hint: str | None = None
     ) -> None:
         self._runtime = runtime
         self.thread_id = thread_id

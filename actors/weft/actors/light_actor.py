@@ -28,6 +28,10 @@ from weft.actors.cell import Cell
 from weft.actors.controls import ChildFailed, Control, Start, StopNow, Unwatch, Watch
 from weft.actors.future import Future
 from weft.actors.suspension import Suspension
+
+# Self is a subtype of Actor, but a ref of it is no ref of Actor: pyright takes Pykka's
+# type variable for invariant.
+# pyright: reportIncompatibleMethodOverride=none, reportIncompatibleVariableOverride=none
 from weft.actors.turn_counter import SYSTEM_KIND
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ Guarantees:
     - At most ``MAIL_MAX`` messages from outside wait; over it, ``offer`` raises
       Overloaded and nothing blocks. System mail is never refused.
     - No mail is slept over: who posts looks for a sleeper after the mail is in, and
-      the dispatcher looks for mail after it has said that it sleeps.
+      the dispatcher looks for mail after it has said that it sleeps. From a loop that
+      has :mod:`~weft.actors.rounds` the sleeper is woken at the end of the round.
     - Mail that comes after the end is refused; its asker is answered.
 
 Who takes the mail out is in :mod:`weft.actors.dispatcher`.
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pykka import ActorDeadError
 
 from weft.actors.dead_letters import DeadLetters, Reason
+from weft.actors.rounds import rounds_here
 from weft.actors.scheduler import on_dispatcher
 from weft.actors.wakeup import Wakeup
 from weft.storage.errors import Overloaded
@@ -48,6 +50,8 @@ class Mailroom:
 
     Attributes:
         dead_letters: what nobody handled.
+        forked: this is the copy that a forked child has, and there is no OS thread
+            behind it.
     """
 
     def __init__(self) -> None:
@@ -57,7 +61,7 @@ class Mailroom:
         self._wakeup = Wakeup()
         self._sleeping = False
         self._stopped = False
-        self._forked = False
+        self.forked = False
         self._refused = 0
 
     # Posting, from any OS thread
@@ -143,11 +147,22 @@ class Mailroom:
             self._wake()
 
     def _wake(self) -> None:
-        if self._forked:
+        if self.forked:
             raise RuntimeError(
                 "This dispatcher belongs to the parent process. "
                 "Open a new runtime, or start new actors, after os.fork()."
             )
+        rounds = rounds_here()
+        if rounds is None or self._stopped:
+            self._wake_now()
+        else:
+            rounds.at_end(self._wake_sleeper)
+
+    def _wake_sleeper(self) -> None:
+        if self._sleeping:  # else somebody was faster
+            self._wake_now()
+
+    def _wake_now(self) -> None:
         self._sleeping = False
         self._wakeup.wake()
         if self._stopped:  # nobody will wake up: answer here
@@ -188,5 +203,5 @@ class Mailroom:
         """In a forked child: there is no OS thread behind this object."""
         self._mail.clear()
         self._system_mail.clear()
-        self._forked = True
+        self.forked = True
         self._sleeping = True

@@ -29,7 +29,7 @@ class Passivation(msgspec.Struct, frozen=True):
 
     Attributes:
         sessions_max: how many may be resident; beyond it each newcomer has the hand
-            move on. At 2 KB each the default is 200 MB.
+            move on. At 0.5 to 0.8 KB each the default is 50 to 80 MB.
         idle_s: a session nobody spoke to for this long goes, in seconds; the hand goes
             round twice in this time.
     """
@@ -60,8 +60,9 @@ class ClockHand:
         Returns:
             how far the hand must move for the newcomer.
         """
-        self._ring.append(session_id)
-        return 4 if len(self._ring) > self._policy.sessions_max else 0
+        ring = self._ring
+        ring.append(session_id)
+        return 4 if len(ring) > self._policy.sessions_max else 0
 
     def share(self) -> int:
         """Return how far the hand moves in one interval."""

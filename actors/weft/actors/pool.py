@@ -30,7 +30,7 @@ from weft.actors.future import Future
 from weft.storage.errors import Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 __all__ = ["ABANDONED_MAX", "SPARES_MAX", "Job", "Pool", "PoolStatistics", "giving_way"]
 
@@ -129,7 +129,7 @@ class _Worker(threading.Thread):
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
+def giving_way() -> Generator[None]:
     """Let another OS thread run while this one waits for it, in a with block.
 
     Does nothing on an OS thread that belongs to no pool.

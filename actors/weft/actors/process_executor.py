@@ -84,10 +84,14 @@ class ProcessExecutor:
             self._pool.submit(step)
             return
         step.begun = True
-        remote = RemoteSteps(self, step, Seat((self._gate,)))
+        remote = self.steps_of(step, Seat((self._gate,)))
         step.steps = remote
         step.context.on_cancel = remote.cancel
         remote.seat.enter(step.context.session_id, lambda: self._begin(step))
+
+    def steps_of(self, execution: Execution, seat: Seat) -> RemoteSteps:
+        """Return the steps of a run; who follows runs returns others of its own."""
+        return RemoteSteps(self, execution, seat)
 
     def _begin(self, execution: Execution) -> None:
         try:

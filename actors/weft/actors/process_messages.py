@@ -73,6 +73,8 @@ class Begin(msgspec.Struct, tag=True):
         attempt: its attempt.
         config: what the function is given.
         last: what an earlier attempt yielded last.
+        traceparent: the trace it belongs to, as W3C Trace Context spells it; empty
+            for none.
     """
 
     number: int
@@ -83,6 +85,7 @@ class Begin(msgspec.Struct, tag=True):
     attempt: int
     config: msgspec.Raw
     last: msgspec.Raw
+    traceparent: str = ""
 
 
 class Answer(msgspec.Struct, tag=True):

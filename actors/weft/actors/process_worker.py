@@ -10,6 +10,7 @@ Guarantees:
       hears the answer before another speaks.
     - Between two states nobody speaks: what is said then is heard in the next step.
     - An OS thread that a run has left behind is refused, and speaks for no later run.
+    - While a run is traced, ``TRACEPARENT`` in the environment names its trace.
 
 Not here: who starts such processes (:mod:`weft.actors.process_executor`).
 """
@@ -20,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -73,7 +74,7 @@ class _Channel:
         self._floor: SimpleQueue[None] = SimpleQueue()
 
     @contextmanager
-    def speaking(self) -> Iterator[None]:
+    def speaking(self) -> Generator[None]:
         """Have the right to speak, in a with block."""
         end_forked_child(self._pid)
         self._floor.get()
@@ -162,7 +163,7 @@ class _Context(ExecutionContext):
         return answer.value if answer.is_known else None
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _speaking(self) -> Generator[None]:
         self._refuse_if_over()
         with self._channel.speaking():
             self._refuse_if_over()  # it may have ended while this one waited
@@ -204,6 +205,7 @@ class _Worker:
         """Execute a run, and return its last reply."""
         context = _Context(self._channel, begin)
         self._current = begin.number, context
+        _enter_trace(begin.traceparent)
         if self._cancelled_number == begin.number:
             context.cancel()
         self._channel.open()
@@ -229,6 +231,14 @@ class _Worker:
             with self._channel.speaking():
                 self._channel.send(Reached(step))
                 context.follow(decode_go_on(self._channel.receive()))
+
+
+def _enter_trace(traceparent: str) -> None:
+    """Have the code find its trace where OpenTelemetry puts it for a process."""
+    if traceparent:
+        os.environ["TRACEPARENT"] = traceparent
+    else:
+        os.environ.pop("TRACEPARENT", None)
 
 
 def _raised(error: BaseException) -> Raised:

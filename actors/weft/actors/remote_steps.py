@@ -45,6 +45,7 @@ class Processes(Protocol):
 
     def take(self) -> WorkerProcess:
         """Return one without a run."""
+        ...
 
     def give_back(self, worker: WorkerProcess) -> None:
         """Have one wait for another run."""
@@ -63,6 +64,7 @@ class RemoteSteps:
 
     Attributes:
         seat: its place among as many runs as there are processes.
+        traceparent: the trace it belongs to; empty for none.
     """
 
     def __init__(self, processes: Processes, execution: Execution, seat: Seat) -> None:
@@ -72,6 +74,7 @@ class RemoteSteps:
         self._number = 0
         self._recording: Future[bool] | None = None
         self.seat = seat
+        self.traceparent = ""
 
     def advance(self) -> Step:
         """Execute the next step; waits for it on this OS thread.
@@ -166,6 +169,7 @@ class RemoteSteps:
             attempt=run.attempt,
             config=run.config_raw,
             last=execution.last,
+            traceparent=self.traceparent,
         )
 
     def _now(self) -> GoOn:

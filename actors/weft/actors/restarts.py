@@ -57,6 +57,7 @@ class Restarts:
         self._policy = policy or SESSIONS
         # By last failure, the oldest first.
         self._histories: dict[str, tuple[RestartHistory, int]] = {}
+        self._postponed: dict[str, list[Run]] = {}
 
     def failed(self, failure: ChildFailed) -> None:
         """Replace a session's actor whose handler failed.
@@ -78,7 +79,12 @@ class Restarts:
         elif is_present:
             self._stand_in(session_id, failure.exception)
         run = lost_start(message)
-        if run is not None:
+        if run is None:
+            return
+        if isinstance(message, Resume) and _is_away(self._services, session_id):
+            # Not at once: it may be what the actor fails over, time after time.
+            self._postponed.setdefault(session_id, []).append(run)
+        else:
             self._take_over(run)
 
     def _let_go(self, cell: Cell[Any], message: Any, exception: BaseException) -> None:
@@ -159,6 +165,8 @@ class Restarts:
             return
         cell.actor.let_go(None)
         self._wake(session_id)
+        for run in self._postponed.pop(session_id, ()):
+            self._take_over(run)
 
     def _wake(self, session_id: str) -> None:
         try:
@@ -166,15 +174,18 @@ class Restarts:
         except Exception:  # whoever asks it next is told why
             _logger.exception("session %s could not be activated", session_id)
 
-    def _take_over(self, run: Run) -> None:
+    def _take_over(self, lost: Run) -> None:
         try:
             with self._services.store.read() as snapshot:
-                thread = snapshot.thread(run.thread_id)
-            if thread is not None and (run.is_queued or thread.run_id == run.run_id):
+                run = snapshot.run(lost.run_id)
+                thread = snapshot.thread(lost.thread_id)
+            if run is None or thread is None:
+                return
+            if run.is_queued or thread.run_id == run.run_id:
                 cell = self._activate(thread.session_id)
                 self._services.scheduler.post_system(cell, Resume(run, thread))
         except Exception:  # the next open finds it
-            _logger.exception("run %s could not be taken over", run.run_id)
+            _logger.exception("run %s could not be taken over", lost.run_id)
 
     def rebuild(self, error: BaseException) -> None:
         """Drop every session's actor; those that have live threads come back at once.
@@ -214,3 +225,9 @@ class Restarts:
             owner = self._services.sessions.get(str(cell.parent.key), cell.parent)
             failure = ChildFailed(cell, error, message)
             self._services.scheduler.post_system(owner, failure)
+
+
+def _is_away(services: Services, session_id: str) -> bool:
+    """Whether somebody stands in for a session, who will be told when to go."""
+    cell = services.sessions.get(session_id)
+    return cell is not None and isinstance(cell.actor, StandIn)

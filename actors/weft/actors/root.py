@@ -80,19 +80,21 @@ class Root(Resident):
 
     def session(self, session_id: str) -> Cell[SessionActor]:
         """Return the session's actor, activated if need be; in turns only."""
-        cell = self._services.sessions.get(session_id)
+        services = self._services
+        cell = services.sessions.get(session_id)
         if cell is None:
-            actor = SessionActor(self._services, session_id)
-            cell = self._services.sessions[session_id] = actor.actor_ref
+            actor = SessionActor(services, session_id)
+            cell = actor._actor_ref  # noqa: SLF001  # the property takes 0.1 us
+            services.sessions[session_id] = cell
             cell.parent = self._actor_ref
-            self._services.started["session"] += 1
+            services.started["session"] += 1
             places = self._hand.enter(session_id)
             if places:
                 self._ask_to_go(places)
             try:
                 actor.activate()
             except BaseException:
-                self._services.stopped["session", "failed"] += 1
+                services.stopped["session", "failed"] += 1
                 actor.retire()
                 raise
         return cell

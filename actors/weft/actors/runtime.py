@@ -39,6 +39,7 @@ from weft.actors.messages import (
     RunCommand,
     Sweep,
 )
+from weft.actors.opening import open_store
 from weft.actors.passivation import Passivation
 from weft.actors.process_settings import ProcessSettings, check_interval
 from weft.actors.reception import Reception, op_id_of
@@ -99,7 +100,6 @@ class Runtime(Container):
         super().__init__(overrides)
         self.store = store
         self.workflows = Workflows(workflows)
-        self._pid = os.getpid()
         self._closed = self._settling = False
         self._drained: Future[None] = Future()
         self._dispatcher = Dispatcher.shared()
@@ -152,7 +152,8 @@ class Runtime(Container):
         workflow is registered, and marked interrupted otherwise.
 
         Args:
-            path: the data directory; created if it is missing.
+            path: the data directory, created if it is missing; or the address of a
+                database, ``postgresql://host/database``.
             store: an open store instead; the runtime closes it.
             workflows: decorated functions, or a mapping of name to callable.
             executor: where plain functions and generators run; or the
@@ -180,7 +181,7 @@ class Runtime(Container):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
         check_interval(switch_interval_s)
-        opened = store if store is not None else LmdbStore(path or "")
+        opened = store if store is not None else open_store(path or "")
         return cls(
             opened,
             workflows=registered,
@@ -264,13 +265,13 @@ class Runtime(Container):
 
     @property
     def read_only(self) -> bool:
-        """Whether the store could not be written lately."""
-        return self._writer.read_only
+        """Whether the store could not be written lately, or is another's now."""
+        return self._writer.read_only or getattr(self.store, "fenced", False)
 
     @property
     def closed(self) -> bool:
         """Whether the runtime accepts nothing any more; so it is in a forked child."""
-        return self._closed or os.getpid() != self._pid
+        return self._closed or self._dispatcher.forked  # os.getpid() takes 0.15 us
 
     # Mail, for handles and coordinator
 

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from weft.actors.cell import Cell
     from weft.actors.dead_letters import DeadLetters
@@ -80,7 +80,7 @@ def running_cell() -> Cell[Any] | None:
 
 
 @contextlib.contextmanager
-def running_turns(scheduler: Scheduler | None = None) -> Iterator[None]:
+def running_turns(scheduler: Scheduler | None = None) -> Generator[None]:
     """Mark the calling OS thread as one that runs turns, inside a with block.
 
     Args:

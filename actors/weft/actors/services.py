@@ -112,7 +112,8 @@ class Services:
         self.reply_time = Histogram()
         self.stale_writes = 0
         self.restarts: Counter[str] = Counter()
-        self.started: Counter[str] = Counter()
+        # Not a Counter, whose += takes twice as long.
+        self.started = {"session": 0, "thread": 0}
         self.stopped: Counter[tuple[str, str]] = Counter()
         self.quarantined = self.quarantines = 0
         self.closing = False

@@ -18,11 +18,12 @@ Guarantees:
 
 import logging
 from collections.abc import Iterable
+from time import perf_counter_ns
 from typing import Any, ClassVar, Literal
 
 from weft.actors.cell import Cell, ChildFailed
 from weft.actors.children import NO_CHILDREN, Children
-from weft.actors.crashes import request_of
+from weft.actors.crashes import answer_crash, crash_error, request_of
 from weft.actors.light_actor import handles
 from weft.actors.messages import (
     ChildGone,
@@ -37,17 +38,17 @@ from weft.actors.messages import (
     Settled,
     Unhold,
 )
+from weft.actors.names import NO_NAMES, drop_name, with_name
 from weft.actors.resident import Resident
 from weft.actors.run_operations import unplaced_start_of
 from weft.actors.services import Services
-from weft.actors.stash import NOTHING_IN_FLIGHT, Stash, name_key, new_owner
+from weft.actors.stash import NOTHING_IN_FLIGHT, Stash, name_key, new_owner, thread_of
 from weft.actors.thread import ThreadActor
 from weft.storage import (
     Outcome,
     Overloaded,
     SessionThreadException,
     Submission,
-    Thread,
 )
 from weft.storage.rules import Event
 
@@ -81,9 +82,9 @@ class SessionActor(Resident):
         self._services = services
         self._session_id = session_id
         self._status: Literal["open", "closed"] | None = None
-        self._names: dict[str, str] = {}
         self._watermark = 0
-        # Most sessions have neither at most times: 190 bytes and 0.6 us each.
+        # Most sessions have none of these: 270 bytes and 0.8 us each.
+        self._names = NO_NAMES
         self._stash = NOTHING_IN_FLIGHT
         self._children = NO_CHILDREN
         self._retired = False
@@ -99,11 +100,11 @@ class SessionActor(Resident):
         with services.store.read() as snapshot:
             self._watermark = services.shared_seq(snapshot.seq)
             session = snapshot.session(session_id)
-            names = self._names = dict(snapshot.names(session_id))
+            names = dict(snapshot.names(session_id)) or NO_NAMES
             live = services.threads
             keys = [key for key in names.values() if key in live] if live else ()
             threads = [snapshot.thread(key) for key in keys] if keys else ()
-        self._status = None if session is None else session.status
+        self._names, self._status = names, None if session is None else session.status
         for thread in threads:
             if thread is not None:
                 self._own_children().adopt(thread)
@@ -257,16 +258,23 @@ class SessionActor(Resident):
             self._services.scheduler.post(cell, Unhold(command))
 
     def _forward(self, waiting: Iterable[Command | RunCommand], owner: str) -> None:
-        root = self._services.root
-        for command in waiting:
-            self._services.scheduler.post(root, Routed(command, session_id=owner))
+        root, now_ns = self._services.root, perf_counter_ns()
+        self._services.scheduler.post_many(
+            [(root, Routed(one, session_id=owner), None, now_ns) for one in waiting]
+        )
 
     def _handle_again(self, waiting: Iterable[Command | RunCommand]) -> None:
-        for command in waiting:
-            if isinstance(command, Command):
-                self._command(command)
-            else:
-                self._run(command)
+        rest = iter(waiting)
+        for command in rest:
+            try:
+                if isinstance(command, Command):
+                    self._command(command)
+                else:
+                    self._run(command)
+            except BaseException as error:  # not what is in hand: nobody would answer
+                answer_crash(command, crash_error(self.actor_ref, command, error))
+                self._forward(rest, self._session_id)
+                raise
 
     def _run_settled(self, message: Settled) -> None:
         command: RunCommand = message.request
@@ -319,23 +327,21 @@ class SessionActor(Resident):
                 self._see_renamed(event)
 
     def _see_adopted(self, event: Event) -> None:
-        thread = _thread_of(event)
-        self._names[thread.thread_name] = thread.thread_id
+        thread = thread_of(event)
+        self._names = with_name(self._names, thread)
         if thread.thread_id in self._services.threads:
             self._own_children().adopt(thread)
 
     def _see_released(self, event: Event) -> None:
-        thread = _thread_of(event)
-        if self._names.get(thread.thread_name) == thread.thread_id:
-            del self._names[thread.thread_name]
+        thread = thread_of(event)
+        drop_name(self._names, thread.thread_name, thread)
         if self._children:
             self._children.pop(thread.thread_id, None)
 
     def _see_renamed(self, event: Event) -> None:
-        thread = _thread_of(event)
-        if self._names.get(event.counterpart or "") == thread.thread_id:
-            del self._names[event.counterpart or ""]
-        self._names[thread.thread_name] = thread.thread_id
+        thread = thread_of(event)
+        drop_name(self._names, event.counterpart or "", thread)
+        self._names = with_name(self._names, thread)
         self._children.follow(thread)
 
     # Children
@@ -389,10 +395,3 @@ class SessionActor(Resident):
         self._retired = True
         if self._services.sessions.get(self._session_id) is self.actor_ref:
             del self._services.sessions[self._session_id]
-
-
-def _thread_of(event: Event) -> Thread:
-    thread = event.thread
-    if thread is None:
-        raise ValueError(f"{event.change} without a thread: a defect of the rules")
-    return thread

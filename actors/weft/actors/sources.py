@@ -23,6 +23,7 @@ class Cancellable(Protocol):
 
     def cancel(self) -> bool:
         """Drop it; return whether it will not come because of this."""
+        ...
 
 
 class Timing(Protocol):
@@ -30,6 +31,7 @@ class Timing(Protocol):
 
     def call_at(self, deadline_ns: int, callback: Callable[[], object]) -> Cancellable:
         """Have a function called, on the clock of ``monotonic_ns``."""
+        ...
 
 
 class Sources(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from weft.actors.messages import Command, RunCommand
-from weft.storage import Outcome, Overloaded
+from weft.storage import Outcome, Overloaded, Thread
+from weft.storage.rules import Event
 
 __all__ = [
     "NOTHING_IN_FLIGHT",
@@ -21,6 +22,7 @@ __all__ = [
     "Waiting",
     "name_key",
     "new_owner",
+    "thread_of",
 ]
 
 STASHED_MAX: Final = 10_000
@@ -42,6 +44,18 @@ def new_owner(outcome: Outcome, thread_id: str) -> str | None:
         if event.change == "adopted" and thread and thread.thread_id == thread_id:
             return event.session_id
     return None
+
+
+def thread_of(event: Event) -> Thread:
+    """Return the thread that an event is about.
+
+    Raises:
+        ValueError: it is about none.
+    """
+    thread = event.thread
+    if thread is None:
+        raise ValueError(f"{event.change} without a thread: a defect of the rules")
+    return thread
 
 
 _NOBODY: Final[tuple[Command, ...]] = ()

@@ -60,6 +60,7 @@ class StateKeeper(Protocol):
             before: only states older than this one.
             metadata: what a state's must have.
         """
+        ...
 
     def update(
         self,
@@ -84,6 +85,7 @@ class StateKeeper(Protocol):
         Raises:
             InvalidArgument: the update is not one for this workflow.
         """
+        ...
 
     def schemas(self) -> dict[str, Any]:
         """Return JSON schemas, None where there is none.
@@ -92,6 +94,7 @@ class StateKeeper(Protocol):
             ``input_schema``, ``output_schema``, ``state_schema``, ``config_schema``,
             ``context_schema``.
         """
+        ...
 
     def graph(self, depth: int) -> dict[str, Any]:
         """Return ``nodes`` and ``edges``.
@@ -99,6 +102,8 @@ class StateKeeper(Protocol):
         Args:
             depth: how many levels of graphs within are shown in place of their node.
         """
+        ...
 
     def subgraphs(self, namespace: str | None, *, recurse: bool) -> dict[str, Any]:
         """Return the schemas of the graphs within, by namespace."""
+        ...

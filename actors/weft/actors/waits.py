@@ -17,7 +17,7 @@ Seen are waits for what a run asked, on the OS thread that executes the run, and
 event loop in its task and the tasks begun there. One who waits elsewhere has deadlines.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
@@ -106,7 +106,7 @@ _outside: dict[_Asker, _Outside] = {}
 
 
 @contextmanager
-def executing(store: Store, step: Step, seat: Seat) -> Iterator[None]:
+def executing(store: Store, step: Step, seat: Seat) -> Generator[None]:
     """Mark the OS thread as one that executes a step of a run, in a with block.
 
     Args:
@@ -233,7 +233,7 @@ class RunStream(Stream[Any]):
 
 
 @contextmanager
-def waiting(future: Future[Any] | None) -> Iterator[None]:
+def waiting(future: Future[Any] | None) -> Generator[None]:
     """Enter a wait of the run that this OS thread executes, for a with block.
 
     Args:
@@ -278,7 +278,7 @@ def _leave(wait: _Wait) -> None:
 
 
 @contextmanager
-def _outside_of(asker: _Asker) -> Iterator[None]:
+def _outside_of(asker: _Asker) -> Generator[None]:
     """Give a run's places up, from its first wait to the end of its last."""
     outside = _outside.get(asker)
     if outside is None:

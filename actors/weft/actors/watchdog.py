@@ -18,13 +18,12 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from weft.actors.turn_counter import SYSTEM_KIND
 from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from weft.actors.dispatcher import Dispatcher
     from weft.actors.scheduler import Mail
 
 __all__ = ["LONG_TURN_S", "Watchdog"]
@@ -40,10 +39,24 @@ LOOKS_PER_LIMIT: Final = 4
 _NOWHERE: Final = "    (the turn ended before its stack could be read)\n"
 
 
+class Watched(Protocol):
+    """What is known from outside of what runs turns: the dispatcher."""
+
+    @property
+    def current(self) -> Mail | None:
+        """The mail whose turn it is; None between turns."""
+        ...
+
+    @property
+    def os_thread_id(self) -> int | None:
+        """Which OS thread runs the turns; None before the start."""
+        ...
+
+
 class Watchdog:
     """Watches one dispatcher, on a daemon OS thread named ``weft-watchdog``."""
 
-    def __init__(self, dispatcher: Dispatcher, limit_s: float = LONG_TURN_S) -> None:
+    def __init__(self, dispatcher: Watched, limit_s: float = LONG_TURN_S) -> None:
         """Create a watchdog; :meth:`start` it.
 
         Args:

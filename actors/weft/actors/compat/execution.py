@@ -5,7 +5,7 @@ What the original had one error for arrives as that error, with the cause:
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ def execution_errors(
     session_id: str | None = None,
     thread_id: str | None = None,
     thread_name: str | None = None,
-) -> Iterator[None]:
+) -> Generator[None]:
     """Raise what a ``with`` block cannot execute as a WorkflowExecutionError.
 
     Args:

@@ -34,57 +34,72 @@ class ISessionThreadAssociation(Protocol):
     @property
     def association_id(self) -> str:
         """The row's key."""
+        ...
 
     @property
     def session_id(self) -> str:
         """The session."""
+        ...
 
     @property
     def thread_id(self) -> str:
         """The thread."""
+        ...
 
     @property
     def thread_name(self) -> str:
         """Its name in the session."""
+        ...
 
     @property
     def created_at(self) -> datetime:
         """When the session first owned the thread."""
+        ...
 
     @property
     def updated_at(self) -> datetime:
         """When the row last changed."""
+        ...
 
     @property
     def is_active(self) -> bool:
         """Whether the session owns the thread."""
+        ...
 
     @property
     def association_type(self) -> str:
         """Free text."""
+        ...
 
     @property
     def metadata(self) -> dict[str, Any]:
         """The caller's data."""
+        ...
 
     @property
     def version(self) -> int:
         """How often the row was saved, or the thread came back."""
+        ...
 
     def activate(self) -> Self:
         """Return the row with the session as the thread's owner."""
+        ...
 
     def deactivate(self) -> Self:
         """Return the row without."""
+        ...
 
     def update_metadata(self, metadata: dict[str, Any]) -> Self:
         """Return the row with entries of its metadata added or replaced."""
+        ...
 
     def update_timestamp(self) -> Self:
         """Return the row as changed now."""
+        ...
 
     def to_dict(self) -> dict[str, Any]:
         """Return the columns."""
+        ...
 
 
 class ISessionThreadAssociationRepository(Protocol):
@@ -94,6 +109,7 @@ class ISessionThreadAssociationRepository(Protocol):
         self, association: SessionThreadAssociation
     ) -> SessionThreadAssociation:
         """Store a new row."""
+        ...
 
     async def get(self, association_id: str) -> SessionThreadAssociation | None:
         """Return the row of a key."""
@@ -105,33 +121,41 @@ class ISessionThreadAssociationRepository(Protocol):
 
     async def list_by_session(self, session_id: str) -> list[SessionThreadAssociation]:
         """Return a session's rows."""
+        ...
 
     async def list_by_thread(self, thread_id: str) -> list[SessionThreadAssociation]:
         """Return a thread's rows."""
+        ...
 
     async def update(
         self, association: SessionThreadAssociation
     ) -> SessionThreadAssociation:
         """Store what has changed of a row."""
+        ...
 
     async def delete(self, association_id: str) -> bool:
         """Remove a row."""
+        ...
 
     async def delete_by_session_and_thread(
         self, session_id: str, thread_id: str
     ) -> bool:
         """Remove the row of a session and a thread."""
+        ...
 
     async def exists(self, session_id: str, thread_id: str) -> bool:
         """Return whether there is a row."""
+        ...
 
     async def get_active_associations_by_session(
         self, session_id: str
     ) -> list[SessionThreadAssociation]:
         """Return a session's active rows."""
+        ...
 
     async def cleanup_inactive_associations(self, max_age_days: float = 30) -> int:
         """Forget rows that have been inactive for some days."""
+        ...
 
 
 class ISessionThreadSynchronizer(Protocol):
@@ -139,17 +163,21 @@ class ISessionThreadSynchronizer(Protocol):
 
     async def sync_session_threads(self, session_id: str) -> Report:
         """Make the copies of what a session owns agree."""
+        ...
 
     async def batch_sync_sessions(
         self, session_ids: Iterable[str]
     ) -> list[Report | SessionThreadException]:
         """Do so for several sessions."""
+        ...
 
     async def validate_consistency(self, session_id: str) -> list[str]:
         """Return what is inconsistent about a session."""
+        ...
 
     async def repair_inconsistencies(self, session_id: str) -> Report:
         """Repair what is inconsistent about a session."""
+        ...
 
 
 class ISessionThreadTransaction(Protocol):
@@ -159,9 +187,11 @@ class ISessionThreadTransaction(Protocol):
         self, session_id: str, thread_config: Config, thread_name: str
     ) -> str:
         """Create a thread in a session, and return its id."""
+        ...
 
     async def remove_thread_from_session(self, session_id: str, thread_id: str) -> bool:
         """Remove a thread."""
+        ...
 
     async def transfer_thread_between_sessions(
         self,
@@ -171,6 +201,7 @@ class ISessionThreadTransaction(Protocol):
         new_thread_name: str | None = None,
     ) -> bool:
         """Move a thread to another session."""
+        ...
 
 
 class IWorkflowExecutor(Protocol):
@@ -178,9 +209,11 @@ class IWorkflowExecutor(Protocol):
 
     async def execute(self, thread_id: str, config: Config = None) -> ExecutionResult:
         """Execute the workflow of a thread."""
+        ...
 
     async def stream(self, thread_id: str, config: Config = None) -> AsyncIterator[Any]:
         """Execute the workflow of a thread and return its states."""
+        ...
 
 
 class ISessionThreadExecutor(Protocol):
@@ -195,6 +228,7 @@ class ISessionThreadExecutor(Protocol):
         self, session_id: str, thread_name: str, config: Config = None
     ) -> AsyncIterator[Any]:
         """Run the workflow of a thread and return its states."""
+        ...
 
 
 class IThreadExecutor(Protocol):
@@ -207,6 +241,7 @@ class IThreadExecutor(Protocol):
         self, thread_id: str, config: Config = None
     ) -> AsyncIterator[Any]:
         """Run the workflow of a thread and return its states."""
+        ...
 
 
 class IThreadService(IThreadExecutor, Protocol):
@@ -217,6 +252,7 @@ class IThreadService(IThreadExecutor, Protocol):
 
     async def update_thread_state(self, thread_id: str, state: Any) -> bool:
         """Append a state by hand."""
+        ...
 
 
 class ISessionCore(Protocol):
@@ -230,9 +266,11 @@ class ISessionCore(Protocol):
         metadata: dict[str, Any] | None = None,
     ) -> str:
         """Create a session, and return its id."""
+        ...
 
     async def close_session(self, session_id: str) -> bool:
         """Close a session."""
+        ...
 
 
 class ISessionRepository(Protocol):
@@ -243,6 +281,7 @@ class ISessionRepository(Protocol):
 
     async def list_all(self) -> list[SessionRecord]:
         """Return all sessions."""
+        ...
 
 
 class IThreadRepository(Protocol):
@@ -263,9 +302,11 @@ class ISessionService(ISessionThreadExecutor, Protocol):
         metadata: dict[str, Any] | None = None,
     ) -> str:
         """Create a session, and return its id."""
+        ...
 
     async def list_sessions(self) -> list[dict[str, Any]]:
         """Return all sessions."""
+        ...
 
     async def get_session_context(self, session_id: str) -> dict[str, Any] | None:
         """Return a session."""
@@ -277,12 +318,16 @@ class ISessionService(ISessionThreadExecutor, Protocol):
         self, session_id: str, thread_configs: Iterable[Mapping[str, Any]]
     ) -> dict[str, str]:
         """Create threads in a session, all or none."""
+        ...
 
     async def sync_session_data(self, session_id: str) -> Report:
         """Make the copies of what a session owns agree."""
+        ...
 
     async def validate_session_consistency(self, session_id: str) -> list[str]:
         """Return what is inconsistent about a session."""
+        ...
 
     async def repair_session_inconsistencies(self, session_id: str) -> Report:
         """Repair what is inconsistent about a session."""
+        ...

@@ -3,7 +3,7 @@
 Guarantees: what was committed is there after the loss, what was not is not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ class SimEngine(MemoryEngine):
         self.crash_point: CrashPoint | None = None
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self) -> Generator[Any]:
         """Open the write transaction; it may be the last of this process."""
         self._lose_power("before")
         with super().write() as transaction:

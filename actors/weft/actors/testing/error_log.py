@@ -2,6 +2,8 @@
 
 import logging
 
+from weft.actors.testing.breakage import SimulatedFailure
+
 __all__ = ["ErrorLog"]
 
 
@@ -25,7 +27,9 @@ class ErrorLog(logging.Handler):
         logging.getLogger("weft").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record's words, and what caused it."""
+        """Keep a record's words, and what caused it, unless that was simulated."""
         cause = record.exc_info[1] if record.exc_info else None
+        if isinstance(cause, SimulatedFailure):
+            return
         words = record.getMessage()
         self.errors.append(f"{words}: {cause!r}" if cause is not None else words)

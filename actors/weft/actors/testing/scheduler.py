@@ -16,6 +16,7 @@ from weft.actors.cell import Cell
 from weft.actors.dead_letters import DeadLetters
 from weft.actors.future import Future
 from weft.actors.scheduler import Mail
+from weft.actors.testing.breakage import Breakage
 
 if TYPE_CHECKING:
     from weft.actors.suspension import Suspension
@@ -70,9 +71,11 @@ class SimScheduler:
         current: the mail whose turn it is; None between turns.
         dead_letters: what nobody handled.
         suspended: handlers that wait for an answer.
+        breakage: makes turns of sessions fail.
     """
 
     def __init__(self) -> None:
+        self.breakage = Breakage()
         self.current: Mail | None = None
         self.dead_letters = DeadLetters()
         self.suspended: set[Suspension] = set()
@@ -86,19 +89,22 @@ class SimScheduler:
     ) -> None:
         """Have the cell handle a message, some time."""
         self._channel(cell, system=False).put(message, future)
+        self.breakage.posted()
 
     offer = post
 
     def post_many(self, items: Iterable[Mail]) -> None:
         """Post messages that are in tuple form already."""
         for cell, message, future, _ in items:
-            self.post(cell, message, future)
+            self._channel(cell, system=False).put(message, future)
+        self.breakage.posted()
 
     def post_system(
         self, cell: Cell[Any], message: Any, future: Future[Any] | None = None
     ) -> None:
         """Post a message that overtakes user mail."""
         self._channel(cell, system=True).put(message, future)
+        self.breakage.posted()
 
     def _channel(self, cell: Cell[Any], *, system: bool) -> Channel:
         key = (self.sender, cell, system)
@@ -126,7 +132,7 @@ class SimScheduler:
         self.sender = cell
         self.current = (cell, message, future, 0)
         try:
-            cell.turn(message, future)
+            self.breakage.turn(cell, message, future)
         finally:
             self.sender = CLIENT
             self.current = None

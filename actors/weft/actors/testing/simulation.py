@@ -32,12 +32,13 @@ from weft.actors.messages import Command, Passivate, RunCommand
 from weft.actors.reception import op_id_of
 from weft.actors.retention import Forget
 from weft.actors.scheduler import running_turns
+from weft.actors.testing.breakage import BREAK_POINTS, is_of_session
 from weft.actors.testing.client import Client, Script
 from weft.actors.testing.clock import SimClock
 from weft.actors.testing.engine import CrashPoint, PowerLoss, SimEngine
 from weft.actors.testing.error_log import ErrorLog
 from weft.actors.testing.process import Process
-from weft.actors.testing.scheduler import CLIENT
+from weft.actors.testing.scheduler import CLIENT, Channel
 from weft.actors.testing.strategy import Event, Strategy, Uniform
 from weft.actors.workflow import Workflows
 from weft.storage import InvalidArgument
@@ -73,6 +74,8 @@ class Simulation:
         crashes_max: how often the process may die by itself, at times and points the
             strategy chooses; :meth:`crash` is always possible.
         crash_within: within how many steps of its start it does.
+        breaks_max: how often a session's actor fails in a turn, at times and points
+            the strategy chooses; what supervision logs of it is no error here.
 
     Attributes:
         clock: virtual time.
@@ -81,6 +84,7 @@ class Simulation:
         sources: time and ids.
         steps: events so far.
         crashes: deaths so far.
+        breaks: turns of sessions that failed so far.
         clients: who was spawned.
         errors: what was logged as an error or worse.
         trace: a sentence for each event, if it was asked for with ``trace``.
@@ -94,13 +98,14 @@ class Simulation:
         strategy: Strategy | None = None,
         crashes_max: int = 0,
         crash_within: int = 100,
+        breaks_max: int = 0,
         trace: bool = False,
     ) -> None:
         self.seed = seed
         self.strategy = strategy or Uniform(seed)
         self.clock = SimClock()
         self.sources = self.clock.sources()
-        self.steps = self.crashes = 0
+        self.steps = self.crashes = self.breaks = 0
         self.clients: list[Client] = []
         self.trace: list[str] = []
         self._tracing = trace
@@ -109,7 +114,8 @@ class Simulation:
         self._ready: list[Client] = []
         self._pending: dict[int, Future[Any]] = {}
         self._crashes_max, self._crash_within = crashes_max, crash_within
-        self._crash_at = 0
+        self._crash_at = self._break_at = 0
+        self._breaks_max = breaks_max
         self.coordinator = Coordinator(self)
         self._log = ErrorLog()
         self.errors = self._log.errors
@@ -239,7 +245,7 @@ class Simulation:
         events: list[Event] = [*process.events(), *self._ready]
         if not events:
             return False
-        event = events[self.strategy.pick(events)]
+        event = self._breaking(events) or events[self.strategy.pick(events)]
         self.steps += 1
         if self._tracing:
             self.trace.append(event.describe())
@@ -250,6 +256,31 @@ class Simulation:
         finally:
             self.process.scheduler.sender = CLIENT
         return True
+
+    def _breaking(self, events: list[Event]) -> Event | None:
+        """Return the turn of a session that is to fail next, if it is time for one."""
+        if not self._break_at or self.steps < self._break_at:
+            return None
+        turns = [
+            one
+            for one in events
+            if isinstance(one, Channel) and is_of_session(one.cell)
+        ]
+        if not turns:
+            return None
+        self.breaks += 1
+        self._draw_break()
+        point = BREAK_POINTS[self.strategy.number(len(BREAK_POINTS))]
+        self.process.scheduler.breakage.armed = point
+        if self._tracing:
+            self.trace.append(f"--- the next turn breaks: {point} ---")
+        return turns[self.strategy.number(len(turns))]
+
+    def _draw_break(self) -> None:
+        self._break_at = 0
+        if self.breaks < self._breaks_max:
+            after = self.strategy.number(self._crash_within)
+            self._break_at = self.steps + after if after else 0
 
     # Dying
 
@@ -281,6 +312,7 @@ class Simulation:
         if self.crashes < self._crashes_max:
             after = self.strategy.number(self._crash_within)
             self._crash_at = self.steps + after if after else 0
+        self._draw_break()
 
     def _crash_by_itself(self) -> None:
         self._crash_at = 0

@@ -21,9 +21,11 @@ class Event(Protocol):
     @property
     def label(self) -> str:
         """Who does what; the same for all that a party does."""
+        ...
 
     def describe(self) -> str:
         """Return what will happen, for traces."""
+        ...
 
     def act(self) -> None:
         """Let it happen."""
@@ -36,9 +38,11 @@ class Strategy(Protocol):
 
     def pick(self, events: Sequence[Event]) -> int:
         """Return the index of the event that happens next."""
+        ...
 
     def number(self, limit: int) -> int:
         """Return a number from 0 to ``limit - 1``; 0 is the plainest."""
+        ...
 
 
 class Uniform:
