@@ -1,3 +1,36 @@
-"""Weft past one machine: PostgreSQL as the store, Ray to place its shards."""
+"""Weft past one machine: PostgreSQL as the store, Ray to place its shards.
 
-__all__: list[str] = []
+What needs the extra ``[cluster]`` is in modules of its own, loaded when it is used:
+:class:`weft.cluster.postgres.PostgresStore`,
+:class:`weft.cluster.reader.PostgresReader`.
+"""
+
+from weft.cluster.address import (
+    Address,
+    is_address,
+    open_alone,
+    open_reader,
+    open_store,
+)
+from weft.cluster.errors import AsynchronousStandby, DriverMissing
+from weft.cluster.fence import Fence, Fenced, HistoryLost, PeerFenced
+from weft.cluster.slots import SLOTS, SlotMap, slot_of
+from weft.cluster.statistics import PostgresStatistics
+
+__all__ = [
+    "SLOTS",
+    "Address",
+    "AsynchronousStandby",
+    "DriverMissing",
+    "Fence",
+    "Fenced",
+    "HistoryLost",
+    "PeerFenced",
+    "PostgresStatistics",
+    "SlotMap",
+    "is_address",
+    "open_alone",
+    "open_reader",
+    "open_store",
+    "slot_of",
+]

@@ -1,0 +1,138 @@
+"""Addresses of databases: libpq's, with a few options of Weft's own in the query.
+
+::
+
+    postgresql://weft@db.example/weft?sslmode=verify-full&weft_take_over=0
+
+====================  ==================================================================
+``weft_shard``        which shard this process is to write for; 0
+``weft_owner``        how to call this process in the database; host and pid
+``weft_take_over``    1: take the shard over from a process that lives; 0: be refused
+``weft_accept_loss``  1: take a database that may lose what it acknowledged; 0
+``weft_prepare``      0: prepare no statements, for pgbouncer 1.20 and older; 1
+``weft_retry_s``      how long a commit waits for a database that is away; 10
+====================  ==================================================================
+"""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from weft.storage.errors import InvalidArgument, StoreLocked
+
+if TYPE_CHECKING:
+    from weft.cluster.postgres import PostgresStore
+    from weft.cluster.reader import PostgresReader
+
+__all__ = ["Address", "is_address", "open_alone", "open_reader", "open_store"]
+
+_SCHEMES: Final = ("postgresql://", "postgres://")
+_PREFIX: Final = "weft_"
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address, taken apart.
+
+    Attributes:
+        dsn: what libpq is given.
+    """
+
+    dsn: str
+    shard: int = 0
+    owner: str | None = None
+    take_over: bool = True
+    accept_loss: bool = False
+    prepare: bool = True
+    retry_s: float = 10.0
+
+    @classmethod
+    def of(cls, text: str) -> "Address":
+        """Take an address apart.
+
+        Raises:
+            InvalidArgument: it is none, or has an option that does not exist.
+        """
+        if not is_address(text):
+            raise InvalidArgument(f"{text!r} is no address of a PostgreSQL database.")
+        place, _, query = text.partition("?")
+        pairs = [part for part in query.split("&") if part]
+        own = [part for part in pairs if part.startswith(_PREFIX)]
+        rest = "&".join(part for part in pairs if part not in own)
+        values: dict[str, Any] = {"dsn": f"{place}?{rest}" if rest else place}
+        for part in own:
+            name, _, value = part.removeprefix(_PREFIX).partition("=")
+            if name == "dsn":
+                raise InvalidArgument("There is no option weft_dsn.")
+            values[name] = unquote(value)
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise InvalidArgument(f"The address of the database: {error}.") from error
+
+
+def is_address(text: object) -> bool:
+    """Whether something is the address of a PostgreSQL database."""
+    return isinstance(text, str) and text.startswith(_SCHEMES)
+
+
+def open_store(address: str) -> "PostgresStore":
+    """Open the store in a database; a new one is made if there is none.
+
+    Args:
+        address: see the module.
+
+    Raises:
+        InvalidArgument: it is none.
+        DriverMissing: psycopg is not installed.
+        SessionThreadException: as :class:`PostgresStore`.
+    """
+    from weft.cluster.postgres import PostgresStore
+
+    options = msgspec.structs.asdict(Address.of(address))
+    return PostgresStore(options.pop("dsn"), **options)
+
+
+def open_alone(address: str) -> "PostgresStore":
+    """Open the store in a database that nobody else is to write: for an import.
+
+    Args:
+        address: see the module.
+
+    Raises:
+        StoreLocked: a process has one of its shards, and lives.
+        SessionThreadException: as :func:`open_store`.
+    """
+    from weft.cluster.postgres import ALIVE_S, PostgresStore
+
+    options: dict[str, Any] = msgspec.structs.asdict(Address.of(address))
+    options["take_over"] = False
+    store = PostgresStore(options.pop("dsn"), **options)
+    with closing(open_reader(address)) as reader:
+        others = [one for one in reader.shards() if one.shard != store.fence.shard]
+    for other in others:
+        if other.heartbeat_age_s is not None and other.heartbeat_age_s < ALIVE_S:
+            store.close()
+            raise StoreLocked(
+                f"{other.owner} has shard {other.shard} of this database, and lives.",
+                details={"shard": other.shard, "owner": other.owner},
+            )
+    return store
+
+
+def open_reader(address: str) -> "PostgresReader":
+    """Open a database for reading only: nobody is fenced.
+
+    Args:
+        address: see the module.
+
+    Raises:
+        InvalidArgument: it is none.
+        DriverMissing: psycopg is not installed.
+        StoreUnavailable: it cannot be reached, or has no store.
+    """
+    from weft.cluster.reader import PostgresReader
+
+    found = Address.of(address)
+    return PostgresReader(found.dsn, prepare=found.prepare)

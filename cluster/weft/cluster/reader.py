@@ -1,0 +1,95 @@
+"""A database as a reader: beside its writers, from any process; nobody is fenced.
+
+It shows the logs of all shards, one behind the other, and the sum of their counters.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from weft.cluster.line import Refused
+from weft.cluster.reading import Readers, Reading
+from weft.cluster.slots import SlotMap
+from weft.cluster.snapshot import PostgresSnapshot
+from weft.storage.errors import StoreUnavailable
+
+__all__ = ["SLOTS_SHARDS", "PostgresReader", "ShardRow"]
+
+SLOTS_SHARDS: Final = "SELECT shard FROM weft_slot ORDER BY slot"
+"""The shard of each slot."""
+
+_SHARDS: Final = """
+    SELECT s.shard, s.epoch, s.incarnation::text, s.owner,
+        (extract(epoch FROM s.since) * 1000000)::bigint, s.log,
+        extract(epoch FROM clock_timestamp() - h.at)::float
+    FROM weft_shard s LEFT JOIN weft_heartbeat h
+        ON h.shard = s.shard AND h.epoch = s.epoch
+    ORDER BY s.shard
+"""
+
+
+class ShardRow(msgspec.Struct, frozen=True):
+    """How a shard stands.
+
+    Attributes:
+        shard: its number.
+        epoch: how often it was taken over.
+        incarnation: of the process that has it; None if it is free.
+        owner: how that process calls itself.
+        since_us: when it took the shard over, microseconds since the Unix epoch.
+        log: the number of its log: the high bits of its ``seq``.
+        heartbeat_age_s: since it showed that it lives; None if it has gone in order.
+    """
+
+    shard: int
+    epoch: int
+    incarnation: str | None
+    owner: str | None
+    since_us: int
+    log: int
+    heartbeat_age_s: float | None
+
+
+class PostgresReader:
+    """A store in a database that is read only.
+
+    Args:
+        dsn: the database's address, for libpq.
+        prepare: whether the server may keep statements prepared.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, or has no store.
+    """
+
+    def __init__(self, dsn: str, *, prepare: bool = True) -> None:
+        self._readers = Readers(dsn, prepare=prepare)
+        try:
+            with Reading(self._readers) as reading:
+                reading.rows("SELECT 1 FROM weft_schema LIMIT 1")
+        except Refused as refused:
+            self.close()
+            raise StoreUnavailable(
+                f"There is no store in this database: {refused}.", cause=refused
+            ) from refused
+
+    @contextmanager
+    def read(self) -> Generator[PostgresSnapshot]:
+        """Open a snapshot."""
+        with Reading(self._readers) as reading:
+            yield PostgresSnapshot(reading)
+
+    def slot_map(self) -> SlotMap:
+        """Return which shard has which slot."""
+        with Reading(self._readers) as reading:
+            return SlotMap(tuple(shard for (shard,) in reading.rows(SLOTS_SHARDS)))
+
+    def shards(self) -> list[ShardRow]:
+        """Return how the shards stand, by number."""
+        with Reading(self._readers) as reading:
+            return [ShardRow(*row) for row in reading.rows(_SHARDS)]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._readers.close()
