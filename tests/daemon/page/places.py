@@ -4,7 +4,15 @@ from urllib.parse import quote
 
 from tests.daemon.page.browsing import Locator, Page, expect
 
-__all__ = ["answer", "go", "session_of", "settled", "status", "tree_row"]
+__all__ = [
+    "answer",
+    "go",
+    "go_and_listen",
+    "session_of",
+    "settled",
+    "status",
+    "tree_row",
+]
 
 
 def go(page: Page, *parts: str, query: str = "") -> None:
@@ -12,6 +20,12 @@ def go(page: Page, *parts: str, query: str = "") -> None:
     path = "/".join(quote(part, safe="") for part in parts)
     page.goto(f"/#/{path}{query}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def go_and_listen(page: Page, *parts: str, query: str = "") -> None:
+    """Open a place as the first one, and wait until it hears of all that happens."""
+    with page.expect_response("**/events"):
+        go(page, *parts, query=query)
 
 
 def tree_row(page: Page, text: str) -> Locator:

@@ -47,7 +47,7 @@ def furnish(api: Api) -> dict[str, str]:
     for person, names in PEOPLE.items():
         metadata = {"plan": "team", "locale": "en"} if person == "alice" else {}
         api.made("/sessions", session_id=person, user_id=person, metadata=metadata)
-        threads = [{"name": name, "workflow": "echo"} for name in names]
+        threads = [{"name": name, "workflow": "assistant"} for name in names]
         made = api.made(f"/sessions/{person}/threads", threads=threads)
         ids |= made["threads"]
     for thread_id in ids.values():
@@ -117,7 +117,7 @@ def _act(api: Api, choose: random.Random, spared: Collection[str]) -> None:
     ]
     if len(threads) < 2:
         name = f"{choose.choice(['notes', 'plan', 'question'])}-{choose.randint(1, 99)}"
-        new = [{"name": name, "workflow": "echo"}]
+        new = [{"name": name, "workflow": "assistant"}]
         api.made(f"/sessions/{session_id}/threads", threads=new)
     elif choose.random() < 0.05 and len(api.names(to)) < THREADS_MAX:
         thread_id = choose.choice(threads)

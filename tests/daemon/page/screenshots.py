@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.daemon.page.browsing import Browser, Page, expect, launched, opened
-from tests.daemon.page.places import go, settled, tree_row
+from tests.daemon.page.places import go, go_and_listen, settled, tree_row
 from tests.daemon.page.sample import furnish, living, talk
 from tests.daemon.page.serving import Api, served
 from tests.storage.planting import plant
@@ -91,7 +91,9 @@ def _thread(
         expect(page.locator(".t-live li")).to_have_count(2)
         expect(page.locator(".t-runs tr").nth(1).locator("i")).to_have_count(2)
         _take(page, out / f"page-thread-{scheme}.png")
-        api.made(f"/executions/{run['run_id']}/cancel", undo=True)
+        rollback = {"action": "rollback", "wait": "true"}  # leaves no trace of it
+        where = f"/threads/{ids['holiday']}/runs/{run['run_id']}/cancel"
+        api.post(where, params=rollback).raise_for_status()
 
 
 def _consistency(browser: Browser, api: Api, out: Path, scheme: str) -> None:
@@ -104,7 +106,7 @@ def _consistency(browser: Browser, api: Api, out: Path, scheme: str) -> None:
 @contextmanager
 def _looking(browser: Browser, api: Api, scheme: str, *place: str) -> Iterator[Page]:
     with opened(browser, api.url, dark=scheme == "dark", size=SIZE) as (page, watch):
-        go(page, *place)
+        (go if place == ("consistency",) else go_and_listen)(page, *place)
         settled(page)
         yield page
         assert [] == watch.faults

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from tests.daemon.page.browsing import Page, Watch, expect
-from tests.daemon.page.places import answer, go, session_of, tree_row
+from tests.daemon.page.places import answer, go, go_and_listen, session_of, tree_row
 from tests.daemon.page.serving import Api
 
 NUMBERS = count()
@@ -67,7 +67,7 @@ def test_the_order_can_be_chosen(api: Api, page: Page, name: str) -> None:
 def test_a_transfer_is_seen_as_a_movement(api: Api, page: Page, name: str) -> None:
     ids = api.session(f"{name}-a", "letters")
     api.session(f"{name}-b", "stamps")
-    go(page, "sessions", query="?status=open")
+    go_and_listen(page, "sessions", query="?status=open")
     expect(tree_row(page, "letters")).to_be_visible()
     assert f"{name}-a" == session_of(page, "letters")
     api.made(f"/threads/{ids['letters']}/transfer", to_session_id=f"{name}-b")
@@ -83,7 +83,7 @@ def test_a_thread_that_moves_slides_there(api: Api, page: Page, name: str) -> No
     ids = api.session(f"{name}-a", "letters")
     api.session(f"{name}-b", "stamps")
     page.emulate_media(reduced_motion="no-preference")
-    go(page, "sessions", query="?status=open")
+    go_and_listen(page, "sessions", query="?status=open")
     expect(tree_row(page, "letters")).to_be_visible()
     page.evaluate(
         """() => {
@@ -103,7 +103,7 @@ def test_a_thread_that_moves_slides_there(api: Api, page: Page, name: str) -> No
 
 def test_what_happens_elsewhere_appears(api: Api, page: Page, name: str) -> None:
     api.session(f"{name}-a", "one")
-    go(page, "sessions", query="?status=open")
+    go_and_listen(page, "sessions", query="?status=open")
     expect(tree_row(page, "one")).to_be_visible()
     threads = [{"name": "two", "workflow": "count"}]
     api.made(f"/sessions/{name}-a/threads", threads=threads)
@@ -167,12 +167,14 @@ def test_the_audit_goes_back_to_the_beginning(api: Api, page: Page, name: str) -
     go(page, "sessions", f"{name}-a")
     rows = page.locator(".s-audit tbody tr")
     expect(rows).to_have_count(50)
-    page.get_by_role("button", name="Older").click()
-    expect(rows).to_have_count(64)
-    expect(rows.last).to_contain_text("create session")
     api.made(f"/threads/{thread_id}/rename", thread_name="two")
-    expect(rows.first).to_contain_text("rename thread")
+    expect(rows.first).to_contain_text("rename thread")  # now the feed has begun
+    page.get_by_role("button", name="Older").click()
+    expect(rows.last).to_contain_text("create session")
     expect(rows).to_have_count(65)
+    api.made(f"/threads/{thread_id}/rename", thread_name="three")
+    expect(rows).to_have_count(66)
+    expect(rows.nth(1)).to_contain_text("rename thread")
 
 
 def test_a_session_is_made(api: Api, page: Page, watch: Watch, name: str) -> None:

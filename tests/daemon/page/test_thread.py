@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.page.browsing import Page, Watch, expect
-from tests.daemon.page.places import answer, go, settled
+from tests.daemon.page.places import answer, go, go_and_listen, settled
 from tests.daemon.page.serving import Api
 
 STATUS = ".w-title .badge"
@@ -230,7 +230,7 @@ def test_it_is_removed_only_when_confirmed(
 def test_one_that_is_removed_elsewhere_says_so(
     api: Api, page: Page, thread_id: str
 ) -> None:
-    go(page, "threads", thread_id)
+    go_and_listen(page, "threads", thread_id)
     settled(page)
     api.delete(f"/threads/{thread_id}/record").raise_for_status()
     expect(page.get_by_text("This thread was removed")).to_be_visible()
