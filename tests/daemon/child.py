@@ -15,10 +15,15 @@ DEADLINE_S = 30
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return an environment in which a child finds weft and the tests."""
+    """Return an environment in which a child finds weft and the tests.
+
+    A daemon makes no Unix socket there unless it is told to, so that those of tests
+    side by side do not take the one place from each other.
+    """
     roots = [str(REPOSITORY / room) for room in rooms(REPOSITORY)]
     path = os.pathsep.join([*roots, str(REPOSITORY)])
-    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | more
+    own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "WEFT_HTTP__SOCKET": ""}
+    return os.environ | own | more
 
 
 def run_weft(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

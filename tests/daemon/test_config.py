@@ -60,7 +60,7 @@ def test_other_variables_are_nobodys_business() -> None:
         ("[https]\na = 1", "unknown field `https`"),
         ("[http]\nrequests_max = 0", "`$.http.requests_max`"),
         ("[http]\nheartbeat_s = 0.0", "`$.http.heartbeat_s`"),
-        ('[http]\nlisten = ""', "neither http.listen nor http.socket"),
+        ('[http]\nlisten = ""\nsocket = ""', "neither http.listen nor http.socket"),
         ('[http]\ntls_cert = "c"', "there is only one"),
         ("[http", "is no TOML"),
         (f'[http]\ntoken = "{SECRET}"', "unknown field `token`"),
@@ -123,7 +123,7 @@ def test_show_prints_the_whole_configuration(tmp_path: Path) -> None:
     path = written(tmp_path, "[http]\nrequests_max = 7\n")
     done = run_config("show", "--config", path, WEFT_DAEMON__DATA="d")
     assert (0, "") == (done.returncode, done.stderr)
-    assert {"requests_max = 7", 'data = "d"', "# socket ="} <= set(
+    assert {"requests_max = 7", 'data = "d"', "# tls_key ="} <= set(
         done.stdout.splitlines()
     )
     as_json = run_config("show", "--config", path, "-o", "json")

@@ -104,7 +104,7 @@ def test_who_comes_when_it_is_full_is_told_to_come_again() -> None:
 def test_who_does_not_say_what_it_wants_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("weft.daemon.server.HEAD_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("weft.daemon.connection.HEAD_TIMEOUT_S", 0.05)
     with (
         BackgroundServer(greeter(), loopback()) as server,
         connected(server.url) as silent,

@@ -63,8 +63,10 @@ def traced() -> Iterator[Traced]:
         store=MemoryStore(), workflows=WORKFLOWS, executor=tracing.executors()
     ) as runtime:
         tracing.follow(runtime)
-        app = tracing.requests(create_app(runtime))
-        with BackgroundServer(app, bind(Address("127.0.0.1", 0))) as server:
+        app = create_app(runtime)
+        app.site.counter.trace_id = tracing.trace_id
+        listener = bind(Address("127.0.0.1", 0))
+        with BackgroundServer(tracing.requests(app), listener) as server:
             yield Traced(server.url, exporter)
 
 
@@ -92,6 +94,26 @@ def test_a_trace_leads_from_the_request_to_the_steps_of_its_run(
     )
     assert 200 == request.attributes["http.response.status_code"]
     assert run.metadata["traceparent"].startswith(f"00-{TRACE}-")
+
+
+def test_a_slow_bucket_leads_to_the_trace_of_a_request(traced: Traced) -> None:
+    assert 200 == ask(f"{traced.url}/sessions", headers={"traceparent": PARENT}).status
+    accept = {"accept": "application/openmetrics-text;version=1.0.0"}
+    page = ask(f"{traced.url}/metrics", headers=accept).body.decode()
+    assert 1 == page.count(f'# {{trace_id="{TRACE}"}} ')
+    (line,) = (line for line in page.splitlines() if TRACE in line)
+    assert line.startswith('weft_http_request_duration_seconds_bucket{area="sessions"')
+    counted, exemplar = line.split(" # ")
+    bound = float(counted.split('le="')[1].partition('"')[0])
+    assert bound / 5 < float(exemplar.split()[1]) <= bound
+    assert "trace_id" not in ask(f"{traced.url}/metrics").body.decode()
+
+
+def test_a_trace_that_is_not_kept_is_no_exemplar(traced: Traced) -> None:
+    unkept = {"traceparent": PARENT[:-2] + "00"}
+    assert 200 == ask(f"{traced.url}/sessions", headers=unkept).status
+    accept = {"accept": "application/openmetrics-text;version=1.0.0"}
+    assert b"trace_id" not in ask(f"{traced.url}/metrics", headers=accept).body
 
 
 PROVIDER = """

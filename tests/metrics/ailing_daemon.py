@@ -62,19 +62,27 @@ class AilingDaemon:
 
 
 @contextmanager
-def ailing_daemon(directory: Path, port: int, *options: str) -> Iterator[AilingDaemon]:
+def ailing_daemon(
+    directory: Path, port: int, *options: str, disk_mb: int | None = None
+) -> Iterator[AilingDaemon]:
     """Run the daemon.
 
     Args:
         directory: has its data and its tokens, or will.
         port: where.
         options: of ``weft serve``.
+        disk_mb: the size of a disk of its own for its data, in memory; only the daemon
+            sees it. None for none.
     """
+    data = directory / "data"
     tokens = directory / "tokens"
     tokens.touch(mode=0o600)
     tokens.write_text(TOKENS)
     command = [sys.executable, "-m", "tests.metrics.ailing", "serve"]
-    places = ["--data", str(directory / "data"), "--listen", f"127.0.0.1:{port}"]
+    if disk_mb is not None:
+        data.mkdir(mode=0o700)
+        command = [*on_own_disk(data, disk_mb), *command]
+    places = ["--data", str(data), "--listen", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         [*command, *places, "--token-file", str(tokens), *options],
         env=environment(),
@@ -89,6 +97,26 @@ def ailing_daemon(directory: Path, port: int, *options: str) -> Iterator[AilingD
             yield AilingDaemon(child, port)
         finally:
             child.kill()
+
+
+def on_own_disk(directory: Path, size_mb: int) -> list[str]:
+    """Return what makes a command see a small disk where a directory is."""
+    mount = f"mount -t tmpfs -o size={size_mb}m,mode=700 none {directory}"
+    return [
+        "unshare",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        f'{mount} && exec "$@"',
+        "-",
+    ]
+
+
+def can_have_own_disk(directory: Path) -> bool:
+    """Whether this machine lets a process have one."""
+    command = [*on_own_disk(directory, 1), "true"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def _drain(child: subprocess.Popen[str]) -> None:

@@ -4,13 +4,19 @@ On a real daemon with a real Prometheus. Only durations, windows and two thresho
 those of a test (``hurried``); what the alerts say stands in the shipped file.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.metrics.ailing_daemon import AilingDaemon, Load, ailing_daemon
+from tests.metrics.ailing_daemon import (
+    AilingDaemon,
+    Load,
+    ailing_daemon,
+    can_have_own_disk,
+)
 from tests.metrics.promtool import program
 from tests.metrics.scraping import Prometheus, free_port, prometheus
 
@@ -18,6 +24,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 CONNECTIONS_MAX = 12
 CLIENTS = 4
+DISK_MB = 1100
+"""A little more than what WeftDiskNearlyFull wants to be left."""
 
 
 class Scene:
@@ -50,7 +58,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     )
     options = ["--config", str(config)]
     with ExitStack() as stack:
-        daemon = stack.enter_context(ailing_daemon(directory, free_port(), *options))
+        daemon = stack.enter_context(
+            ailing_daemon(
+                directory,
+                free_port(),
+                *options,
+                disk_mb=DISK_MB if can_have_own_disk(directory) else None,
+            )
+        )
         server = stack.enter_context(
             prometheus(directory / "prometheus", daemon.target)
         )
@@ -124,6 +139,65 @@ def test_a_full_disk(scene: Scene) -> None:
     scene.daemon.suffer("roomy")
     with Load(scene.daemon, CLIENTS):
         scene.expect_quiet("WeftStoreReadOnly", "WeftOperationsFail", "WeftHttpErrors")
+
+
+@pytest.fixture
+def small_disk(scene: Scene, tmp_path: Path) -> Scene:
+    if not can_have_own_disk(tmp_path):
+        pytest.skip("no right to mount a file system in a name space of one's own")
+    return scene
+
+
+def test_a_disk_that_is_nearly_full(small_disk: Scene) -> None:
+    small_disk.daemon.suffer("ballast 200")
+    small_disk.expect("WeftDiskNearlyFull")
+    small_disk.daemon.suffer("ballast 0")
+    small_disk.expect_quiet("WeftDiskNearlyFull")
+
+
+def test_a_disk_that_fills_up(small_disk: Scene) -> None:
+    sizes_mb = itertools.count(1)
+
+    def fires() -> bool:
+        small_disk.daemon.suffer(f"ballast {next(sizes_mb)}")
+        return "WeftDiskFillsUp" in small_disk.server.firing()
+
+    small_disk.server.wait_for(fires, "WeftDiskFillsUp fires")
+    small_disk.daemon.suffer("ballast 0")
+    small_disk.expect_quiet("WeftDiskFillsUp")
+
+
+def test_a_repair_that_cannot_be_written(scene: Scene) -> None:
+    scene.daemon.suffer("plant removed_list_entry")
+    scene.daemon.suffer("full")
+    scene.daemon.post("/repair", {})
+    scene.expect("WeftRepairsFail")
+    scene.daemon.suffer("roomy")
+    scene.server.wait_for(
+        lambda: 200 == scene.daemon.post("/repair", {}), "the store can be written"
+    )
+    scene.expect_quiet("WeftRepairsFail")
+
+
+def test_a_session_that_keeps_crashing(scene: Scene) -> None:
+    scene.daemon.suffer("sicken ill")
+    path = "/sessions/ill/threads"
+    body = {"threads": [{"name": "x"}], "create_session": True}
+    scene.server.wait_for(
+        lambda: 503 == scene.daemon.post(path, body), "a session in quarantine"
+    )
+    scene.expect("WeftQuarantines", "WeftDeadLetters")
+    scene.daemon.suffer("heal")
+    scene.expect_quiet("WeftQuarantines", "WeftDeadLetters")
+    assert 201 == scene.daemon.post(path, body)
+
+
+def test_a_dispatcher_that_breaks(scene: Scene) -> None:
+    scene.daemon.suffer("crash")
+    scene.daemon.post("/sessions", {"session_id": "in-hand"})
+    scene.expect("WeftDispatcherCrashed")
+    assert 200 == scene.daemon.post("/check", {})
+    scene.expect_quiet("WeftDispatcherCrashed")
 
 
 def test_more_connections_than_there_may_be(scene: Scene) -> None:

@@ -6,11 +6,12 @@ from itertools import combinations
 from pathlib import Path
 
 from tests.metrics.promtool import promtool
-from weft.metrics import CATALOGUE, HTTP_CATALOGUE
+from weft.metrics import CATALOGUE, CLUSTER_CATALOGUE, HTTP_CATALOGUE
 from weft.metrics.dashboard import COLUMNS, dashboard, expressions, to_json
 from weft.metrics.export import read_shipped
 
-NAMES = {metric.name for metric in CATALOGUE + HTTP_CATALOGUE}
+EVERYTHING = CATALOGUE + HTTP_CATALOGUE + CLUSTER_CATALOGUE
+NAMES = {metric.name for metric in EVERYTHING}
 PANELS = dashboard()["panels"]
 
 

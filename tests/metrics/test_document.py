@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.metrics.made import Made
+from tests.metrics.test_cluster import Cluster
 from tests.metrics.test_http import Face
 from weft.metrics import register
 from weft.metrics.document import document
@@ -19,7 +19,7 @@ def test_the_page_in_docs_is_of_this_version() -> None:
 def test_the_page_lists_exactly_what_a_registry_exposes() -> None:
     exposed = {
         f"{one.name}_total" if one.type == "counter" else one.name
-        for one in register(Made(), http=Face()).collect()
+        for one in register(Cluster(), http=Face()).collect()
     }
     listed = set(re.findall(r"^\| `(weft_\w+)`", document(), re.MULTILINE))
     assert exposed == listed

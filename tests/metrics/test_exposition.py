@@ -10,8 +10,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from tests.metrics.made import Made
-from tests.metrics.test_http import Face
-from weft.metrics import RuntimeCollector, exposition, render
+from tests.metrics.test_exemplars import TracedFace
+from weft.metrics import Exemplar, RuntimeCollector, exposition, render
 from weft.metrics.exposition import write
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -28,7 +28,8 @@ class Still(Collector):
 
 
 def families() -> list[Family]:
-    odd = RuntimeCollector(Made(), name='a "name"\\\n', http=Face())
+    kept = {30: Exemplar("ab", (1 << 30) - 1, 1.5)}
+    odd = RuntimeCollector(Made(), name='a "name"\\\n', http=TracedFace(kept))
     return list(odd.collect())
 
 

@@ -28,7 +28,9 @@ def test_every_expression_of_the_dashboard_returns_data_under_load(
         )
         (target,) = server.get("targets")["activeTargets"]
         assert ("up", "") == (target["health"], target["lastError"])
-        empty = [each for each in expressions() if not server.query(plain(each))]
+        # A daemon on a directory has no numbers of a cluster.
+        asked = [each for each in expressions() if "weft_cluster_" not in each]
+        empty = [each for each in asked if not server.query(plain(each))]
         assert [] == empty
         assert set() == server.firing()
 

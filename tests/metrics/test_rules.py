@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 from tests.metrics.promtool import promtool
-from weft.metrics import CATALOGUE, HTTP_CATALOGUE
+from weft.metrics import CATALOGUE, CLUSTER_CATALOGUE, HTTP_CATALOGUE
 from weft.metrics.export import export, read_shipped
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"
 RULES = read_shipped("weft.rules.yml").decode()
 ALERTS = re.findall(r"- alert: (\w+)", RULES)
-NAMES = {metric.name for metric in CATALOGUE + HTTP_CATALOGUE}
+EVERYTHING = CATALOGUE + HTTP_CATALOGUE + CLUSTER_CATALOGUE
+NAMES = {metric.name for metric in EVERYTHING}
 
 
 def test_promtool_finds_no_fault_in_the_rules(tmp_path: Path) -> None:
@@ -30,6 +31,14 @@ def test_every_alert_is_tested_quiet_and_firing() -> None:
     for alert in ALERTS:
         assert 2 == len(re.findall(rf"alertname: {alert}\n", tests)), alert
     assert len(ALERTS) == tests.count("exp_alerts: []")
+
+
+def test_every_alert_is_driven_to_firing_and_back_by_a_real_fault() -> None:
+    drives = Path(__file__).with_name("test_alerts.py").read_text()
+    for alert in ALERTS:
+        # A cluster's numbers move with real faults in tests/cluster/test_ray.py.
+        if not alert.startswith("WeftCluster"):
+            assert 2 <= drives.count(f'"{alert}"'), alert
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

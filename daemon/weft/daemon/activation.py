@@ -9,7 +9,7 @@ TLS, whoever bound the socket; child processes do not take the sockets for their
 import os
 import socket
 import stat
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -45,7 +45,7 @@ def passed_sockets(
     secured: bool,
     environment: MutableMapping[str, str] = os.environ,
     first_fd: int = FIRST_FD,
-) -> Iterator[Passed]:
+) -> Generator[Passed]:
     """Return the sockets that this process was given, for the time of a with block.
 
     Args:

@@ -15,13 +15,14 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from weft.daemon.http.counting import Counted
 from weft.daemon.http.endpoint import Endpoint, routes_of
+from weft.daemon.http.failures import Answered
 from weft.daemon.http.gate import Gate
 from weft.daemon.http.openapi import describe
 from weft.daemon.http.paths import Paths
-from weft.daemon.http.problems import FAILURES, answer_failure
 from weft.daemon.http.site import BODY_SIZE_BYTES_MAX, HttpSettings, Served, Site
 from weft.daemon.http.tables import TABLES
 from weft.daemon.http.tokens import Tokens
@@ -46,15 +47,22 @@ class Application(Starlette):
             middleware=[
                 Middleware(Counted, counter=site.counter),
                 *_cors(site.settings),
+                Middleware(Answered),
                 Middleware(Gate, settings=site.settings, tokens=tokens),
             ],
-            exception_handlers=dict.fromkeys(FAILURES, answer_failure),
         )
         self.router = Paths(routes_of(site, endpoints))
         self.site = site
         site.openapi = cache(
             lambda: msgspec.json.encode(describe(_described(), _version()))
         )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the way of a request, without Starlette's own handling of failures."""
+        app: ASGIApp = self.router.app
+        for layer in reversed(self.user_middleware):
+            app = layer.cls(app, *layer.args, **layer.kwargs)
+        return app
 
     def goodbye(self) -> None:
         """Have open streams say goodbye and end; on the event loop."""

@@ -24,7 +24,7 @@ def chat(context: ExecutionContext, config: dict[str, Any]) -> dict[str, Any] | 
         the line with running counts: ``lines`` so far, and ``authors`` with the
         lines of each. None if the line stands already.
     """
-    before = context.state or {"line": -1, "lines": 0, "authors": {}}
+    before: dict[str, Any] = context.state or {"line": -1, "lines": 0, "authors": {}}
     if before["line"] >= config["line"]:
         return None
     authors = before["authors"]

@@ -7,7 +7,6 @@ Exit codes: 0 nothing was found; 1 something was; 66 a session does not exist.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,10 +15,10 @@ from weft.daemon.printing import print_json, print_lines
 from weft.daemon.progress import Show, progress
 
 if TYPE_CHECKING:
+    from weft.daemon.places import Place, Readable
     from weft.daemon.remote import Remote
     from weft.daemon.target import Target
     from weft.storage.check import CheckReport
-    from weft.storage.lmdb_reader import LmdbReader
 
 __all__ = ["Options", "Report", "check", "finding_lines", "reported"]
 
@@ -96,11 +95,11 @@ def _check_kinds(kinds: Sequence[str]) -> None:
             raise click.UsageError(words)
 
 
-def _read(data: Path, options: Options, show: Show) -> Report:
+def _read(data: "Place", options: Options, show: Show) -> Report:
     from weft.daemon.http.views import CheckView
-    from weft.storage.lmdb_reader import LmdbReader
+    from weft.daemon.places import reader_of
 
-    reader = LmdbReader.of(data)
+    reader = reader_of(data)
     try:
         view = CheckView.of(_check(reader, options, show))
     finally:
@@ -109,7 +108,7 @@ def _read(data: Path, options: Options, show: Show) -> Report:
     return report
 
 
-def _check(reader: "LmdbReader", options: Options, show: Show) -> "CheckReport":
+def _check(reader: "Readable", options: Options, show: Show) -> "CheckReport":
     from weft.storage import SessionNotFound
     from weft.storage.check import check as check_snapshot
     from weft.storage.check_live import LiveCheck

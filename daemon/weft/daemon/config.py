@@ -47,6 +47,7 @@ class DaemonConfig(
 
     Attributes:
         data: the data directory; created if it is missing.
+        cluster: serve the cluster of the Ray at this address instead of a directory.
         app: the workflows, ``MODULE:ATTR``.
         stop_timeout_s: what runs in progress get at the end.
         log_format: of the lines on stderr.
@@ -60,6 +61,7 @@ class DaemonConfig(
     """
 
     data: str | None = None
+    cluster: str | None = None
     app: str | None = None
     stop_timeout_s: Seconds = 5.0
     log_format: LogFormat = "text"
@@ -84,7 +86,8 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         listen: ``HOST:PORT``; port 0 takes a free one, an empty text none.
-        socket: a Unix socket besides, for this user alone.
+        socket: a Unix socket besides, for this user alone; the place where commands
+            look by themselves if omitted, an empty text for none.
         token_file: who may ask; the systemd credential ``weft-tokens`` if omitted.
         tls_cert: the certificate, PEM, with its chain.
         tls_key: its key, PEM.
@@ -244,7 +247,7 @@ def _check(config: Config) -> None:
             raise ConfigError(
                 f"http.listen is wrong: {error}", "Correct it."
             ) from error
-    if not (http.listen or http.socket):
+    if not http.listen and http.socket == "":
         words = "There is neither http.listen nor http.socket"
         raise ConfigError(words, "Give one of them.")
     if (http.tls_cert is None) != (http.tls_key is None):

@@ -8,9 +8,10 @@ the daemon that ``weft serve`` would run.
 """
 
 import random
+import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,10 @@ from typing import Any, Final
 
 from weft.actors import Runtime, ThreadSpec, workflow
 from weft.daemon.app import create_app
-from weft.daemon.listen import Address, bind, bind_unix
+from weft.daemon.checking import Checker, CheckSettings
+from weft.daemon.http.history import Sampler
+from weft.daemon.listen import Address, ListenError, bind, bind_unix
+from weft.daemon.meeting_place import bind_default, default_socket
 from weft.daemon.opening import open_runtime
 from weft.daemon.server import BackgroundServer
 from weft.daemon.stop import Stop, stop_signals
@@ -30,6 +34,8 @@ SESSIONS: Final = ("alice", "bob", "carol", "dave", "erin", "frank")
 TOPICS: Final = ("billing", "holiday", "notes", "research", "support", "travel")
 STEPS_MAX: Final = 5
 OP_TIMEOUT_S: Final = 10.0
+CHECKS: Final = CheckSettings(interval_s=15.0, cpu_share=0.5)
+"""So often that there is something to see within the minute that people look."""
 TICK_S: Final = 0.5
 """How soon a stop is seen at a low rate."""
 
@@ -57,8 +63,7 @@ def demo(*, listen: Address, seconds: float | None, rate: float, quiet: bool) ->
     with stop_signals(stop), ExitStack() as stack:
         listener = stack.enter_context(bind(listen))
         place = Path(stack.enter_context(TemporaryDirectory(prefix="weft-demo-")))
-        socket = place / "weft.sock"
-        local = stack.enter_context(bind_unix(socket))
+        local = _local_socket(stack, place / "weft.sock")
         runtime = stack.enter_context(open_runtime(place / "data", [_count]))
         app = create_app(runtime)
         server = stack.enter_context(
@@ -66,10 +71,20 @@ def demo(*, listen: Address, seconds: float | None, rate: float, quiet: bool) ->
         )
         load = _Load(runtime)
         load.begin()
+        stack.enter_context(Checker(runtime, CHECKS))
+        stack.enter_context(Sampler(app.site.history))
         if not quiet:
-            _say(_greeting(server.url, place / "data", socket))
+            _say(_greeting(server.url, place / "data", local))
         with _counted(load, quiet=quiet):
             _drive(load, stop, seconds, 1 / rate)
+
+
+def _local_socket(stack: ExitStack, otherwise: Path) -> socket.socket:
+    """Return the socket where commands look by themselves, or else another one."""
+    try:
+        return stack.enter_context(bind_default(default_socket()))
+    except ListenError:
+        return stack.enter_context(bind_unix(otherwise))
 
 
 def _drive(load: "_Load", stop: Stop, seconds: float | None, interval_s: float) -> None:
@@ -165,7 +180,7 @@ class _Load:
 
 
 @contextmanager
-def _counted(load: _Load, *, quiet: bool) -> Iterator[None]:
+def _counted(load: _Load, *, quiet: bool) -> Generator[None]:
     yield
     if not quiet:
         _say(
@@ -173,16 +188,18 @@ def _counted(load: _Load, *, quiet: bool) -> Iterator[None]:
         )
 
 
-def _greeting(url: str, data: Path, socket: Path) -> str:
+def _greeting(url: str, data: Path, local: socket.socket) -> str:
+    found = local.getsockname() == str(default_socket())
+    option = "" if found else f" --socket {local.getsockname()}"
     return (
         f"weft: a demonstration at {url} (stop: Ctrl-C). Try, in another terminal:\n\n"
         f"  curl {url}/readyz\n"
         f"  curl {url}/sessions/alice/threads\n"
         f"  curl -N {url}/events\n"
         f"  curl {url}/metrics\n"
-        f"  weft top --url {url}\n"
-        f"  weft tree --socket {socket}\n"
-        f"  weft ops --follow --url {url}\n"
+        f"  weft top{option}\n"
+        f"  weft tree{option}\n"
+        f"  weft ops --follow{option}\n"
         f"  weft check --data {data}\n\n"
     )
 

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from weft.daemon.places import Place, reader_of
 from weft.daemon.progress import Show, progress
 from weft.daemon.stop import Stop, stop_signals
 from weft.storage.export import whole_file, write_export
-from weft.storage.lmdb_reader import LmdbReader
 from weft.storage.snapshot import Snapshot
 from weft.storage.store import clock_us
 
 __all__ = ["export"]
 
 
-def export(data: Path, out: Path | None, sessions: Sequence[str], quiet: bool) -> None:
-    """Export a data directory.
+def export(data: Place, out: Path | None, sessions: Sequence[str], quiet: bool) -> None:
+    """Export a store.
 
     Args:
-        data: the data directory.
+        data: the data directory, or the address of a database.
         out: the file to make; None for stdout.
         sessions: only these; none for the whole store.
         quiet: show no progress.
@@ -39,7 +39,7 @@ def export(data: Path, out: Path | None, sessions: Sequence[str], quiet: bool) -
     stop = Stop()
     with (
         stop_signals(stop),
-        closing(LmdbReader.of(data)) as reader,
+        closing(reader_of(data)) as reader,
         reader.read() as snapshot,
         progress("export", quiet=quiet) as show,
     ):

@@ -10,14 +10,15 @@ Guarantees:
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from weft.daemon.places import Place, alone_at, is_database, reader_of
 from weft.daemon.printing import print_json, print_lines
 from weft.daemon.progress import Show, progress
 from weft.daemon.stop import Stop, stop_signals
@@ -25,8 +26,10 @@ from weft.storage import LmdbStore, MemoryStore
 from weft.storage.import_jsonl import Importer
 from weft.storage.import_langgraph import check_database, import_langgraph
 from weft.storage.import_report import BadLine, Drift, ImportReport
-from weft.storage.lmdb_reader import LmdbReader
 from weft.storage.migrate import RULES, check_source, migrate_database
+
+if TYPE_CHECKING:
+    from weft.storage.store import TreeStore
 
 __all__ = ["Options", "import_file"]
 
@@ -57,12 +60,13 @@ class Options(msgspec.Struct, frozen=True):
     quiet: bool = False
 
 
-def import_file(file: Path, data: Path, options: Options) -> int:
-    """Import a file into a data directory.
+def import_file(file: Path, data: Place, options: Options) -> int:
+    """Import a file into a store.
 
     Args:
         file: what to import.
-        data: the data directory; created if it is missing.
+        data: the data directory, or the address of a database; created if it is
+            missing.
         options: how.
 
     Returns:
@@ -86,35 +90,36 @@ def import_file(file: Path, data: Path, options: Options) -> int:
     return os.EX_DATAERR if report.bad else 0
 
 
-def _lines(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+def _lines(file: Path, data: Place, options: Options, told: Any) -> ImportReport:
     with ExitStack() as stack:
         source = stack.enter_context(file.open("rb"))
         Importer.check(source)  # before the data directory is touched
         below = None
         if options.dry_run:
             scratch = stack.enter_context(TemporaryDirectory(prefix="weft-import-"))
-            store = stack.enter_context(closing(LmdbStore(scratch, sync=False)))
+            store: TreeStore = LmdbStore(scratch, sync=False)
+            stack.enter_context(closing(store))
             reader = stack.enter_context(_shown(data))
             below = stack.enter_context(reader.read())
         else:
-            store = stack.enter_context(closing(LmdbStore(data)))
+            store = stack.enter_context(closing(alone_at(data)))
         importer = Importer(store, _tell, told, below)
         return importer.run(source, resume=options.resume)
 
 
-def _langgraph(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+def _langgraph(file: Path, data: Place, options: Options, told: Any) -> ImportReport:
     session = options.session or IMPORT_SESSION
     check_database(file)  # before the data directory is touched
-    opened: Any = _shown(data) if options.dry_run else closing(LmdbStore(data))
+    opened: Any = _shown(data) if options.dry_run else closing(alone_at(data))
     with opened as store:
         return import_langgraph(
             file, store, session, _tell, told, dry_run=options.dry_run
         )
 
 
-def _sql(file: Path, data: Path, options: Options, told: Any) -> ImportReport:
+def _sql(file: Path, data: Place, options: Options, told: Any) -> ImportReport:
     check_source(file)  # before the data directory is touched
-    opened: Any = _shown(data) if options.dry_run else closing(LmdbStore(data))
+    opened: Any = _shown(data) if options.dry_run else closing(alone_at(data))
     with opened as store:
         return migrate_database(
             file,
@@ -131,12 +136,12 @@ _WAYS: Final = {"jsonl": _lines, "langgraph-sqlite": _langgraph, "sql": _sql}
 
 
 @contextmanager
-def _shown(data: Path) -> Iterator[LmdbReader | MemoryStore]:
-    """Open what is in a data directory for reading; nothing if it is not there."""
-    if not (data / "store").exists():
+def _shown(data: Place) -> Generator[Any]:
+    """Open what is in a store for reading; nothing if it is not there."""
+    if not is_database(data) and not (Path(data) / "store").exists():
         yield MemoryStore()
         return
-    with closing(LmdbReader.of(data)) as reader:
+    with closing(reader_of(data)) as reader:
         yield reader
 
 

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -100,7 +100,7 @@ def bind(address: Address, *, secured: bool = False) -> socket.socket:
 
 
 @contextmanager
-def bind_unix(path: Path) -> Iterator[socket.socket]:
+def bind_unix(path: Path) -> Generator[socket.socket]:
     """Bind a listening Unix socket for the time of a with block.
 
     The socket of a daemon that has died is replaced, one that answers is not.

@@ -13,7 +13,7 @@ Guarantees:
 import logging
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -88,7 +88,7 @@ def logging_to(
     *,
     log_format: LogFormat = "text",
     log_level: LogLevel = "warning",
-) -> Iterator[None]:
+) -> Generator[None]:
     """Write the log to a stream for the time of a with block.
 
     Args:

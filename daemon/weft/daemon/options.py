@@ -25,6 +25,13 @@ def _check_address(
         raise click.BadParameter(f"{error}.") from error
 
 
+def _none_if_empty(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """Return what was given, None for nothing: the configuration counts then."""
+    return value or None
+
+
 _file = click.option(
     "--config",
     "file",
@@ -42,6 +49,12 @@ _SERVE = (
         help="The data directory; created if it is missing.",
     ),
     click.option(
+        "--cluster",
+        "daemon__cluster",
+        metavar="ADDRESS",
+        help="Serve the cluster of the Ray at this address instead of a directory.",
+    ),
+    click.option(
         "--listen",
         "http__listen",
         callback=_check_address,
@@ -52,8 +65,10 @@ _SERVE = (
         "--socket",
         "http__socket",
         metavar="PATH",
-        help="A Unix socket to answer on besides; nobody else can use it.",
+        help="The Unix socket to answer on besides; nobody else can use it.  "
+        "[default: where commands look for one]",
     ),
+    click.option("--no-socket", is_flag=True, help="Answer on no Unix socket."),
     click.option(
         "--app",
         "daemon__app",
@@ -77,6 +92,30 @@ _SERVE = (
         metavar="SECONDS",
         help="How long runs in progress may take once it is told to stop.  "
         "[default: 5]",
+    ),
+    click.option(
+        "--check-interval",
+        "daemon__check_interval_s",
+        type=click.FloatRange(min=0, max=86_400),
+        metavar="SECONDS",
+        help="From one check of the whole store to the next; 0 for never.  "
+        "[default: 3600]",
+    ),
+    click.option(
+        "--check-cpu-share",
+        "daemon__check_cpu_share",
+        type=click.FloatRange(min=0, min_open=True, max=1),
+        metavar="SHARE",
+        help="Of one core, while such a check is under way.  [default: 0.05]",
+    ),
+    click.option(
+        "--check-repair",
+        "daemon__check_repair",
+        multiple=True,
+        callback=_none_if_empty,
+        metavar="KIND",
+        help="Repair findings of this kind without being asked; may be given several "
+        "times.",
     ),
     click.option(
         "--log-format",
@@ -105,13 +144,20 @@ def load_config(file: Path | None, flags: dict[str, Any]) -> "Config":
 
     Raises:
         ConfigError: something in it is wrong.
-        click.UsageError: nothing names a data directory.
+        click.UsageError: nothing names a data directory, or two options exclude each
+            other.
     """
     from weft.daemon.config import load
 
+    if flags.pop("no_socket"):
+        if flags["http__socket"] is not None:
+            raise click.UsageError("Give --socket or --no-socket, not both.")
+        flags["http__socket"] = ""
     config = load(file, flags=flags)
-    if config.daemon.data is None:
-        raise click.UsageError("Missing option '--data'.")
+    if config.daemon.data is None and config.daemon.cluster is None:
+        raise click.UsageError("Missing option '--data' (or '--cluster').")
+    if config.daemon.data is not None and config.daemon.cluster is not None:
+        raise click.UsageError("Give --data or --cluster, not both.")
     return config
 
 

@@ -8,9 +8,11 @@ often, as JSON every second; all tell the rate and the time left.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final, Self, TextIO
+
+from weft.storage.progress import untold
 
 __all__ = ["Show", "progress"]
 
@@ -31,7 +33,7 @@ def progress(
     output: str = "table",
     file: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Show]:
+) -> Generator[Show]:
     """Show the progress of a job for the time of a with block.
 
     Args:
@@ -41,16 +43,16 @@ def progress(
         file: where to; stderr if omitted.
         clock: seconds.
     """
-    file = file or sys.stderr
+    to: TextIO = file or sys.stderr
     if quiet:
-        yield lambda _done, _total: None
+        yield untold
     elif output == "jsonl":
-        yield _lines(_json_line(what), file, clock, JSON_INTERVAL_S)
-    elif file.isatty():
-        with _Bar(what, file, clock) as bar:
+        yield _lines(_json_line(what), to, clock, JSON_INTERVAL_S)
+    elif to.isatty():
+        with _Bar(what, to, clock) as bar:
             yield bar.show
     else:
-        yield _lines(_text_line(what), file, clock, LINE_INTERVAL_S)
+        yield _lines(_text_line(what), to, clock, LINE_INTERVAL_S)
 
 
 class _Bar:
@@ -76,16 +78,16 @@ class _Bar:
         if self._bar is None:
             if self._clock() - self._began_s < BAR_AFTER_S:
                 return
-            self._begin()
+            self._bar = self._begun()
         rate, _ = _speed(done, total, self._clock() - self._began_s)
         shown = f"{_rate(rate)}/s"
         self._bar.update(self._task, completed=done, total=total, rate=shown)
 
-    def _begin(self) -> None:
+    def _begun(self) -> Any:
         from rich import progress as bars
         from rich.console import Console
 
-        self._bar = bars.Progress(
+        bar = bars.Progress(
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
@@ -93,8 +95,9 @@ class _Bar:
             bars.TimeRemainingColumn(),
             console=Console(file=self._file),
         )
-        self._task = self._bar.add_task(self._what, total=None, rate="")
-        self._bar.start()
+        self._task = bar.add_task(self._what, total=None, rate="")
+        bar.start()
+        return bar
 
 
 Told = Callable[[int, int, float], str]

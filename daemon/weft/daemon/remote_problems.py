@@ -7,6 +7,7 @@ fits its status.
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -91,10 +92,9 @@ def error_of(status: int, content: bytes) -> Exception:
 
 
 def _of_runtime(code: str, detail: str, members: dict[str, Any]) -> Exception | None:
-    import weft.actors.errors  # its classes are found below, too
     from weft.storage.errors import SessionThreadException
 
-    del weft
+    import_module("weft.actors.errors")  # its classes are found below, too
     kind = family_of(SessionThreadException).get(code)
     if kind is None:
         return None

@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def _drive(
 @contextmanager
 def _metrics_served(
     runtime: Runtime, listener: socket.socket, options: Options
-) -> Iterator[None]:
+) -> Generator[None]:
     from weft.daemon.app import create_app
     from weft.daemon.server import BackgroundServer
 

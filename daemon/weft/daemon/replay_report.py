@@ -161,11 +161,11 @@ def show_report(
     """
     from rich.console import Console
 
-    file = file or sys.stdout
-    console = Console(file=file, highlight=False, soft_wrap=True)
+    to: TextIO = file or sys.stdout
+    console = Console(file=to, highlight=False, soft_wrap=True)
     with console.capture() as page:  # rich itself would exit when a pipe breaks
         _print(console, report, check, data)
-    file.write(page.get())
+    to.write(page.get())
 
 
 def _print(console: "Console", report: Report, check: CheckReport, data: Path) -> None:

@@ -1,7 +1,8 @@
 """``weft serve``: a runtime on a data directory, and its HTTP face.
 
 Guarantees:
-    * What can be refused is refused before the data directory is touched.
+    * What can be refused is refused before the data directory is touched. The default
+      socket is no condition: where it cannot be had, that is said.
     * One line says where it answers, once it does.
     * SIGTERM and SIGINT end it with exit status 0, in phases: it takes no more
       connections, open streams are told goodbye, answers under way get 2 s; runs in
@@ -20,14 +21,19 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
 
-from weft.actors import Runtime
+from msgspec.structs import replace
+
+from weft.actors import Executors, Runtime
 from weft.daemon.activation import passed_sockets
 from weft.daemon.app import Application, create_app
-from weft.daemon.checking import Checker
+from weft.daemon.checking import Checker, CheckSettings
+from weft.daemon.cluster_opening import open_cluster
 from weft.daemon.config import Config, ConfigError
+from weft.daemon.http.history import Sampler
 from weft.daemon.http.tokens import TokenError, Tokens
-from weft.daemon.listen import Address, bind, bind_unix, url_of
+from weft.daemon.listen import Address, ListenError, bind, bind_unix, url_of
 from weft.daemon.logs import logging_to, say
+from weft.daemon.meeting_place import bind_default, default_socket
 from weft.daemon.notify import Heartbeat, Notifier, gets_on
 from weft.daemon.opening import open_runtime
 from weft.daemon.request_log import RequestLog
@@ -35,7 +41,7 @@ from weft.daemon.server import HttpServer
 from weft.daemon.stop import Stop, reload_signal, stop_signals
 from weft.daemon.tls import Tls, check_tls
 from weft.daemon.tracing_setup import load_tracing
-from weft.daemon.workflows import load_workflows
+from weft.daemon.workflows import Registry, load_workflows
 
 __all__ = ["serve"]
 
@@ -57,7 +63,7 @@ def serve(config: Config) -> None:
         TokenError: the tokens cannot be used.
     """
     http = config.http
-    data = _data_of(config)
+    data = _place_of(config)
     workflows = load_workflows(config.daemon.app)
     tracing = load_tracing(config.daemon.tracing)
     tokens = Tokens(http.token_path)
@@ -69,10 +75,12 @@ def serve(config: Config) -> None:
         secured = tokens.required and tls is not None
         listener, local = _sockets(config, secured=secured, stack=stack)
         executor = tracing.executors() if tracing else None
-        runtime = stack.enter_context(open_runtime(data, workflows, executor))
+        runtime = stack.enter_context(_open(config, workflows, executor))
         if tracing:
             tracing.follow(runtime)
         app = create_app(runtime, http.settings, tokens)
+        if tracing:
+            app.site.counter.trace_id = tracing.trace_id
         logged = RequestLog(app)
         server = HttpServer(
             tracing.requests(logged) if tracing else logged,
@@ -88,10 +96,27 @@ def serve(config: Config) -> None:
         stack.enter_context(reload)
         stack.enter_context(_heartbeat(notifier, runtime))
         stack.enter_context(stop_signals(Stop(lambda: _stop(server, runtime))))
-        with Checker(runtime, config.daemon.checks):
+        with Checker(runtime, _checks_of(config)), Sampler(app.site.history):
             server.serve_until_stopped()
         _say_stopping(runtime, config.daemon.stop_timeout_s)
         runtime.close(config.daemon.stop_timeout_s)
+
+
+def _place_of(config: Config) -> Path | str:
+    address = config.daemon.cluster
+    return _data_of(config) if address is None else f"the cluster at {address}"
+
+
+def _open(config: Config, workflows: Registry, executor: Executors | None) -> Runtime:
+    if config.daemon.cluster is not None:
+        return open_cluster(config.daemon.cluster, workflows)
+    return open_runtime(_data_of(config), workflows, executor)
+
+
+def _checks_of(config: Config) -> CheckSettings:
+    """Return when to check: a cluster's database not by every daemon before it."""
+    checks = config.daemon.checks
+    return replace(checks, interval_s=0.0) if config.daemon.cluster else checks
 
 
 def _data_of(config: Config) -> Path:
@@ -122,8 +147,21 @@ def _sockets(
     if http.listen:
         address = Address.parse(http.listen)
         listener = stack.enter_context(bind(address, secured=secured))
-    local = [Path(http.socket)] if http.socket is not None else []
+    if http.socket is None:
+        return listener, _default_local(stack, needed=listener is None)
+    local = [Path(http.socket)] if http.socket else []
     return listener, [stack.enter_context(bind_unix(path)) for path in local]
+
+
+def _default_local(stack: ExitStack, *, needed: bool) -> list[socket.socket]:
+    """Return the socket where commands look by themselves, if it can be had."""
+    try:
+        return [stack.enter_context(bind_default(default_socket()))]
+    except ListenError as error:
+        if needed:
+            raise
+        say(f"{error.reason}. Commands reach this daemon with --url.")
+        return []
 
 
 def _heartbeat(notifier: Notifier, runtime: Runtime) -> Heartbeat:
@@ -170,7 +208,7 @@ def _stop(server: HttpServer, runtime: Runtime) -> None:
 
 
 def _say_ready(
-    data: Path,
+    data: Path | str,
     listener: socket.socket | None,
     local: list[socket.socket],
     tls: Tls | None,

@@ -5,15 +5,15 @@ Guarantees:
       uvicorn would wait for the last connection, then die of the signal it had caught.
       Whoever holds a stream open is told first.
     * Signals are not touched: who owns the main OS thread decides what they mean.
-    * Clients beyond ``connections_max`` are told to come again; one that does not say
-      within 10 s what it wants is hung up on.
+    * Runtimes that are asked from its event loop are woken once per round of the loop
+      (:mod:`weft.actors.rounds`); answers are sent so, too.
 """
 
 import contextlib
 import socket
 import threading
-from asyncio import AbstractEventLoop, TimerHandle, Transport, get_running_loop
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import AbstractEventLoop, get_running_loop
+from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -21,6 +21,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from weft.actors.rounds import in_rounds
+from weft.daemon.connection import CONNECTIONS_MAX, connections
 from weft.daemon.listen import url_of
 from weft.daemon.tls import Tls
 
@@ -33,57 +35,9 @@ seconds."""
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = GRACE_S + 2.0
 
-CONNECTIONS_MAX: Final = 4096
-
-HEAD_TIMEOUT_S: Final = 10.0
-"""From the first byte of a request, or from connecting, to the end of its headers."""
-
-_FULL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
-
 
 def _nothing() -> None:
     """Nobody wants to know."""
-
-
-class _Connection(HttpToolsProtocol):
-    """A client, who gets so much time to say what it wants."""
-
-    connections_max = CONNECTIONS_MAX
-    on_rejected: Callable[[], object] = staticmethod(_nothing)
-    _deadline: TimerHandle | None = None
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self.connections_max:
-            self.on_rejected()
-            transport.write(_FULL)
-            transport.close()
-        else:
-            self._begin()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        self._begin()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._end()
-        super().on_headers_complete()
-
-    def _begin(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
-
-    def _end(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class HttpServer(uvicorn.Server):
@@ -112,15 +66,11 @@ class HttpServer(uvicorn.Server):
         connections_max: int = CONNECTIONS_MAX,
         on_rejected: Callable[[], object] = _nothing,
     ) -> None:
-        limits = {
-            "connections_max": connections_max,
-            "on_rejected": staticmethod(on_rejected),
-        }
-        protocol = type("_Limited", (_Connection,), limits)
+        self._connection = connections(connections_max, on_rejected)
         config = uvicorn.Config(
             app,
             access_log=False,
-            http=protocol,
+            http=self._connection,
             lifespan="off",
             log_config=None,
             proxy_headers=False,
@@ -154,6 +104,12 @@ class HttpServer(uvicorn.Server):
         if self._loop is not None:
             self._loop.call_soon_threadsafe(function)
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer requests until the end, in rounds of the event loop."""
+        with in_rounds(get_running_loop()) as rounds:
+            self._connection.rounds = rounds
+            await super().serve(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
         self._loop = get_running_loop()
@@ -179,7 +135,7 @@ class HttpServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """Leave the signals to their owner."""
         yield
 

@@ -7,7 +7,7 @@ Guarantees: a data directory is read at one moment, whatever its owner writes; n
 in it is changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -36,21 +36,27 @@ class Source(Protocol):
 
     def sessions(self) -> Iterator[Doc]:
         """Yield all sessions in the order of the store."""
+        ...
 
     def session(self, session_id: str) -> Doc:
         """Return a session."""
+        ...
 
     def threads(self, session_id: str) -> list[Doc]:
         """Return a session's live threads, ordered by name."""
+        ...
 
     def thread(self, thread: str, session_id: str | None = None) -> Doc:
         """Return a thread by its id, or by its name or id within a session."""
+        ...
 
     def owners(self, thread_id: str) -> list[Doc]:
         """Return a thread's rows with all its owners."""
+        ...
 
     def holdings(self, session_id: str) -> list[Doc]:
         """Return a session's rows with its threads, those it gave away too."""
+        ...
 
     def operations(
         self,
@@ -59,12 +65,15 @@ class Source(Protocol):
         thread_id: str | None = None,
     ) -> Iterator[Doc]:
         """Yield the log, applied and refused, in the one order."""
+        ...
 
     def states(self, thread_id: str, limit: int) -> list[Doc]:
         """Return a thread's states, newest first."""
+        ...
 
     def seq(self) -> int:
         """Return the number of the last applied operation."""
+        ...
 
 
 class RemoteSource:
@@ -185,15 +194,15 @@ class DirectSource:
 
     @classmethod
     @contextmanager
-    def of(cls, data: Path) -> Iterator[Self]:
+    def of(cls, data: Path) -> Generator[Self]:
         """Open a data directory for the time of a with block.
 
         Raises:
             StoreCorrupt: it holds no readable store.
         """
-        from weft.storage.lmdb_reader import LmdbReader
+        from weft.daemon.places import reader_of
 
-        reader = LmdbReader.of(data)
+        reader = reader_of(data)
         try:
             with reader.read() as snapshot:
                 yield cls(snapshot, str(data))

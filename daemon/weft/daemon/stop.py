@@ -5,7 +5,7 @@ does; the work looks at the request where stopping is safe.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -55,7 +55,7 @@ class Stop:
 
 
 @contextmanager
-def stop_signals(stop: Stop) -> Iterator[None]:
+def stop_signals(stop: Stop) -> Generator[None]:
     """Turn both signals into requests, on the main OS thread, for a with block."""
 
     def note(signum: int, _frame: FrameType | None) -> None:
@@ -73,7 +73,7 @@ def stop_signals(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def reload_signal(on_request: Callable[[], object]) -> Iterator[None]:
+def reload_signal(on_request: Callable[[], object]) -> Generator[None]:
     """Have SIGHUP call a function, on the main OS thread, for a with block."""
 
     def note(_signum: int, _frame: FrameType | None) -> None:

@@ -207,9 +207,8 @@ class WeftSessionService(BaseSessionService):
                 change = decide(snapshot)
             if change is None:
                 return False
-            batch = Batch(
-                **stamp() | {"op_id": change.op_id}, parts=tuple(change.parts)
-            )
+            about: dict[str, Any] = stamp() | {"op_id": change.op_id}
+            batch = Batch(**about, parts=tuple(change.parts))
             with suppress(StaleRevision, NameTaken):
                 await self._desk.aapply(batch)
                 return True

@@ -6,7 +6,9 @@ the registry into the text a scraper asked for, :data:`CATALOGUE` says what ther
 """
 
 from weft.metrics.catalogue import CATALOGUE
+from weft.metrics.cluster import CLUSTER_CATALOGUE, ClusterNumbers, ClusterSource
 from weft.metrics.collector import RuntimeCollector, Source
+from weft.metrics.exemplars import Exemplar, note
 from weft.metrics.export import export
 from weft.metrics.http import HTTP_CATALOGUE, HttpSource, HttpStatistics
 from weft.metrics.metric import Buckets, Label, Metric
@@ -14,8 +16,12 @@ from weft.metrics.registry import register, render, start_http_server
 
 __all__ = [
     "CATALOGUE",
+    "CLUSTER_CATALOGUE",
     "HTTP_CATALOGUE",
     "Buckets",
+    "ClusterNumbers",
+    "ClusterSource",
+    "Exemplar",
     "HttpSource",
     "HttpStatistics",
     "Label",
@@ -23,6 +29,7 @@ __all__ = [
     "RuntimeCollector",
     "Source",
     "export",
+    "note",
     "register",
     "render",
     "start_http_server",

@@ -20,6 +20,7 @@ from prometheus_client.core import Metric as Family
 
 from weft.actors import RuntimeStatistics
 from weft.metrics.catalogue import CATALOGUE
+from weft.metrics.cluster import CLUSTER_CATALOGUE, ClusterSource, read_cluster
 from weft.metrics.families import histogram_family, number_family
 from weft.metrics.http import HTTP_CATALOGUE, HttpSource, read_http
 from weft.metrics.metric import Metric
@@ -37,6 +38,7 @@ class Source(Protocol):
 
     def statistics(self) -> RuntimeStatistics:
         """Return the numbers so far; callable from any OS thread."""
+        ...
 
 
 class _Shown(NamedTuple):
@@ -87,6 +89,8 @@ class RuntimeCollector:
     def describe(self) -> Iterator[Family]:
         """Yield every family as it begins: the names, for the registry."""
         catalogue = CATALOGUE + HTTP_CATALOGUE * any(one.http for one in self._shown)
+        if any(isinstance(one.source, ClusterSource) for one in self._shown):
+            catalogue += CLUSTER_CATALOGUE
         return _families(catalogue, Readings({}, {}))
 
     def collect(self) -> Iterator[Family]:
@@ -113,10 +117,16 @@ class RuntimeCollector:
         readings = read(shown.source.statistics())
         catalogue: tuple[Metric, ...] = CATALOGUE
         if shown.http is not None:
-            numbers, histograms = read_http(shown.http.http_statistics())
+            numbers, histograms, exemplars = read_http(shown.http.http_statistics())
             readings.numbers |= numbers
             readings.histograms |= histograms
+            readings.exemplars |= exemplars
             catalogue += HTTP_CATALOGUE
+        if isinstance(shown.source, ClusterSource):
+            more, sizes = read_cluster(shown.source.cluster_statistics())
+            readings.numbers |= more
+            readings.histograms |= sizes
+            catalogue += CLUSTER_CATALOGUE
         readings.numbers["weft_build_info"] = {self._build: 1}
         duration_s = time.perf_counter() - began_s
         readings.numbers["weft_collector_duration_seconds"] = {(): duration_s}
@@ -128,7 +138,11 @@ def _families(catalogue: tuple[Metric, ...], readings: Readings) -> Iterator[Fam
         if metric.buckets is None:
             yield number_family(metric, readings.numbers.get(metric.name, {}))
         else:
-            yield histogram_family(metric, readings.histograms.get(metric.name, {}))
+            yield histogram_family(
+                metric,
+                readings.histograms.get(metric.name, {}),
+                readings.exemplars.get(metric.name),
+            )
 
 
 def _weft_version() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from weft.metrics.catalogue import CATALOGUE
+from weft.metrics.cluster import CLUSTER_CATALOGUE
 from weft.metrics.http import HTTP_CATALOGUE
 from weft.metrics.metric import Metric
 
@@ -29,14 +30,19 @@ the id of a session, a thread or a user: there are fewer than 1,500 series, howe
 much is stored. A series that is known in advance is there from the start, with 0.
 
 ```python
-from weft import metrics
+from prometheus_client import CollectorRegistry
 
-registry = metrics.register(runtime)  # a registry of its own
-metrics.register(orders, registry=mine, name="orders")  # yours, label runtime="orders"
-metrics.register(mails, registry=mine, name="mails")  # a second runtime beside it
-with metrics.start_http_server(runtime, port=9464):  # a page without the daemon
-    ...
-runtime.statistics().writer.queued  # plain objects, no Prometheus
+from weft import metrics
+from weft.actors import Runtime
+
+mine = CollectorRegistry()
+with Runtime.open("./orders") as orders, Runtime.open("./mails") as mails:
+    registry = metrics.register(orders)  # a registry of its own
+    metrics.register(orders, registry=mine, name="orders")  # yours, runtime="orders"
+    metrics.register(mails, registry=mine, name="mails")  # a second runtime beside it
+    with metrics.start_http_server(orders, port=9464):  # a page without the daemon
+        ...
+    assert 0 == orders.statistics().writer.queued  # plain objects, no Prometheus
 ```
 
 Numbers of the dispatcher and of Python's garbage collector are of the whole process;
@@ -55,6 +61,7 @@ def document() -> str:
         HEAD,
         _table("A runtime", CATALOGUE),
         _table("The HTTP face of a daemon", HTTP_CATALOGUE),
+        _table("A cluster that a daemon serves", CLUSTER_CATALOGUE),
     ]
     return "\n".join(parts)
 

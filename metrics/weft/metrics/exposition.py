@@ -7,14 +7,14 @@ written once here and remembered.
 Guarantees:
     * the text is that of ``prometheus_client``, byte for byte (a test compares them);
     * only families of Weft are written here: their names need no escaping, their
-      samples have neither timestamps nor exemplars.
+      samples have no timestamps.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client.core import Metric as Family
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 from prometheus_client.utils import floatToGoString
 
 __all__ = ["write"]
@@ -51,7 +51,15 @@ def _lines(family: Family, openmetrics: bool) -> Iterator[str]:
         key = (sample.name, *sample.labels.values())
         place = _remembered.get(key) or _remember(key, sample)
         value = sample.value
-        yield place + (_number(value) if value else "0.0")
+        line = place + (_number(value) if value else "0.0")
+        if openmetrics and sample.exemplar is not None:
+            line += _exemplar(sample.exemplar)
+        yield line
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    labels = ",".join(f'{k}="{_escaped(v)}"' for k, v in exemplar.labels.items())
+    return f" # {{{labels}}} {_number(exemplar.value)} {exemplar.timestamp}"
 
 
 def _remember(key: tuple[str, ...], sample: Sample) -> str:

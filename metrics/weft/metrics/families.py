@@ -8,10 +8,10 @@ Guarantees:
     * No ``_created`` samples, whatever the application set globally.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from itertools import accumulate
-from typing import Final
+from itertools import accumulate, repeat
+from typing import Any, Final
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -19,7 +19,9 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 from prometheus_client.core import Metric as Family
+from prometheus_client.samples import Sample
 
+from weft.metrics.exemplars import ExemplarsByKey, shown_exemplars
 from weft.metrics.metric import OTHER, Buckets, Metric
 from weft.storage.statistics import HISTOGRAM_BUCKETS, HistogramSnapshot
 
@@ -30,6 +32,12 @@ Key = tuple[str, ...]
 
 Numbers = Mapping[Key, float]
 Histograms = Mapping[Key, HistogramSnapshot]
+
+MADE_MAX: Final = 16_384
+"""As many as series are remembered in :mod:`weft.metrics.exposition`."""
+
+_Labels = dict[str, str]
+_made: Final[dict[tuple[str, Key, Key], tuple[_Labels, ...]]] = {}
 
 _EMPTY: Final = HistogramSnapshot((0,) * HISTOGRAM_BUCKETS, 0)
 
@@ -46,20 +54,26 @@ def number_family(metric: Metric, numbers: Numbers) -> Family:
         place = _closed(metric, key)
         totals[place] = totals.get(place, 0.0) + number
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = kind(metric.name, metric.help, labels=_names(metric))
-    for place, total in totals.items():
-        family.add_metric(place, total)
+    family: Family = kind(metric.name, metric.help, labels=_names(metric))
+    family.samples = [
+        Sample(metric.name, _labels(metric, place)[0], total)
+        for place, total in totals.items()
+    ]
     return family
 
 
-def histogram_family(metric: Metric, histograms: Histograms) -> Family:
+def histogram_family(
+    metric: Metric, histograms: Histograms, exemplars: ExemplarsByKey | None = None
+) -> Family:
     """Return a family of histograms.
 
     Args:
         metric: the catalogue's entry, with buckets.
         histograms: by label values; empty ones may be missing.
+        exemplars: by label values; None for none.
     """
     buckets = metric.buckets or Buckets(())
+    bounds, bucket = _texts(buckets), f"{metric.name}_bucket"
     totals = dict.fromkeys(metric.series(), _EMPTY)
     for key, histogram in histograms.items():
         place = _closed(metric, key)
@@ -67,10 +81,34 @@ def histogram_family(metric: Metric, histograms: Histograms) -> Family:
         totals[place] = histogram if known is _EMPTY else _sum(known, histogram)
     family = HistogramMetricFamily(metric.name, metric.help, labels=_names(metric))
     for place, total in totals.items():
-        family.add_metric(
-            place, list(_cumulated(buckets, total)), total.total / buckets.per_unit
-        )
+        counts = _cumulated(buckets, total)
+        traces: Iterable[Any] = repeat(None)
+        if exemplars and place in exemplars:
+            traces = shown_exemplars(buckets, exemplars[place])
+        plain, *labels = _labels(metric, place, bounds)
+        family.samples += [
+            Sample(bucket, each, count, None, trace)
+            for each, count, trace in zip(labels, counts, traces, strict=False)
+        ]
+        seconds = total.total / buckets.per_unit
+        family.samples.append(Sample(f"{metric.name}_count", plain, counts[-1]))
+        family.samples.append(Sample(f"{metric.name}_sum", plain, seconds))
     return family
+
+
+def _labels(metric: Metric, place: Key, bounds: Key = ()) -> tuple[_Labels, ...]:
+    """Return a series' labels, then those of its buckets.
+
+    They are the same at every scrape, so they are made once; nobody may change them.
+    """
+    key = (metric.name, place, bounds)
+    found = _made.get(key)
+    if found is None:
+        if len(_made) >= MADE_MAX:
+            _made.clear()
+        plain = dict(zip(_names(metric), place, strict=True))
+        found = _made[key] = (plain, *({**plain, "le": bound} for bound in bounds))
+    return found
 
 
 def _names(metric: Metric) -> list[str]:
@@ -92,14 +130,10 @@ def _sum(a: HistogramSnapshot, b: HistogramSnapshot) -> HistogramSnapshot:
 
 @cache
 def _texts(buckets: Buckets) -> tuple[str, ...]:
-    return tuple(map(repr, buckets.bounds))
+    return (*map(repr, buckets.bounds), "+Inf")
 
 
-def _cumulated(
-    buckets: Buckets, histogram: HistogramSnapshot
-) -> Iterator[tuple[str, int]]:
-    """Yield each bound with the number of values that are not above it."""
+def _cumulated(buckets: Buckets, histogram: HistogramSnapshot) -> list[int]:
+    """Return for each bound the number of values that are not above it."""
     up_to = list(accumulate(histogram.counts))
-    for power, bound in zip(buckets.powers, _texts(buckets), strict=True):
-        yield bound, up_to[power]
-    yield "+Inf", up_to[-1]
+    return [*(up_to[power] for power in buckets.powers), up_to[-1]]

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from weft.metrics.exemplars import Exemplars, ExemplarsByKey
 from weft.metrics.families import Histograms, Key, Numbers
 from weft.metrics.metric import NS_PER_S, Buckets, Label, Metric
 from weft.storage.statistics import HistogramSnapshot
@@ -23,6 +24,7 @@ METHOD: Final = Label(
     "method", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 )
 STATUS: Final = Label("status_class", ("1xx", "2xx", "3xx", "4xx", "5xx"))
+DURATION: Final = "weft_http_request_duration_seconds"
 ROUTE: Final = Label("route")
 AREA: Final = Label("area")
 
@@ -37,7 +39,7 @@ HTTP_CATALOGUE: Final[tuple[Metric, ...]] = (
         (ROUTE, METHOD, STATUS),
     ),
     Metric(
-        "weft_http_request_duration_seconds",
+        DURATION,
         "histogram",
         "From the request to the end of its answer, streams left out.",
         (AREA,),
@@ -63,6 +65,7 @@ class HttpStatistics(msgspec.Struct, frozen=True):
         in_flight: in progress now.
         open_streams: being read now.
         rejected_connections: beyond the limit.
+        exemplars: of ``duration_ns``, by area; none unless requests are traced.
     """
 
     requests: Mapping[tuple[str, str, str], int]
@@ -70,6 +73,7 @@ class HttpStatistics(msgspec.Struct, frozen=True):
     in_flight: int = 0
     open_streams: int = 0
     rejected_connections: int = 0
+    exemplars: Mapping[str, Exemplars] = {}
 
 
 class HttpSource(Protocol):
@@ -77,12 +81,13 @@ class HttpSource(Protocol):
 
     def http_statistics(self) -> HttpStatistics:
         """Return the numbers so far; callable from any OS thread."""
+        ...
 
 
 def read_http(
     statistics: HttpStatistics,
-) -> tuple[dict[str, Numbers], dict[str, Histograms]]:
-    """Return the numbers and the histograms of an HTTP face, by metric name.
+) -> tuple[dict[str, Numbers], dict[str, Histograms], dict[str, ExemplarsByKey]]:
+    """Return numbers, histograms and exemplars of an HTTP face, by metric name.
 
     Args:
         statistics: of a face.
@@ -96,9 +101,6 @@ def read_http(
             alone: statistics.rejected_connections
         },
     }
-    durations = statistics.duration_ns.items()
-    return numbers, {
-        "weft_http_request_duration_seconds": {
-            (area,): histogram for area, histogram in durations
-        }
-    }
+    durations: Histograms = {(area,): n for area, n in statistics.duration_ns.items()}
+    exemplars: ExemplarsByKey = {(area,): n for area, n in statistics.exemplars.items()}
+    return numbers, {DURATION: durations}, {DURATION: exemplars}

@@ -345,4 +345,55 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
             ),
         ),
     ),
+    (
+        "Cluster",
+        (
+            Panel(
+                "Shards",
+                "By whether they answer; nothing here without a cluster.",
+                "short",
+                by("condition", "cluster_shards"),
+            ),
+            Panel(
+                "Takeovers",
+                "And commands that had to be sent again, per second.",
+                "ops",
+                rate("cluster_takeovers", "cluster_repeated_commands"),
+            ),
+            Panel(
+                "Epoch age",
+                "Of the shard that proved its epoch longest ago; at 3 s it is silent.",
+                "s",
+                now("cluster_epoch_age_seconds"),
+            ),
+            Panel(
+                "Commits to the database",
+                "p99.",
+                "s",
+                p99("cluster_commit_duration_seconds"),
+            ),
+            Panel(
+                "Across shards",
+                "Commits with several fences, groups decided again, lost answers.",
+                "ops",
+                rate(
+                    "cluster_across_commits",
+                    "cluster_conflicts",
+                    "cluster_settled_commits",
+                ),
+            ),
+            Panel(
+                "Rows of a commit",
+                "p99.",
+                "short",
+                p99("cluster_commit_rows"),
+            ),
+            Panel(
+                "Standbys",
+                "An asynchronous one may lack what was acknowledged.",
+                "short",
+                by("mode", "cluster_standbys"),
+            ),
+        ),
+    ),
 )

@@ -11,6 +11,7 @@ import msgspec
 
 from weft.actors import RuntimeStatistics
 from weft.actors.retention import RetentionStatistics
+from weft.metrics.exemplars import ExemplarsByKey
 from weft.metrics.families import Histograms, Key, Numbers
 from weft.storage.check import CheckStatisticsSnapshot
 from weft.storage.operations import Repair
@@ -33,6 +34,7 @@ class Readings(msgspec.Struct):
 
     numbers: dict[str, Numbers]
     histograms: dict[str, Histograms]
+    exemplars: dict[str, ExemplarsByKey] = {}
 
 
 def read(statistics: RuntimeStatistics) -> Readings:

@@ -6,7 +6,7 @@ application passes that one; rendering changes nothing and may run on any OS thr
 Rendering is work for the CPU, 3 ms per 1,000 series: keep it off an event loop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 from weakref import WeakKeyDictionary, ref
@@ -66,7 +66,7 @@ def register(
 @contextmanager
 def start_http_server(
     runtime: Source, port: int, address: str = "127.0.0.1"
-) -> Iterator[int]:
+) -> Generator[int]:
     """Serve a runtime's page on an OS thread, for applications without the daemon.
 
     There is no token: listen where only the scraper comes.

@@ -6,20 +6,24 @@ from pathlib import Path
 
 from tests.daemon.asking import ask, scrape
 from tests.daemon.child import DEADLINE_S, environment, run_weft, weft
+from weft.daemon.meeting_place import default_socket
 
 
 def test_it_ends_by_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    mine = environment(TMPDIR=str(tmp_path))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    mine = environment(TMPDIR=str(temporary))
     done = run_weft("demo", "--for", "0.3", "--rate", "50", env=mine)
     assert (0, "") == (done.returncode, done.stdout)
     url = re.search(r"at (http://127\.0\.0\.1:[0-9]+) ", done.stderr)
     assert url
-    for command in (f"curl {url[1]}/readyz", f"weft top --url {url[1]}", "weft tree"):
-        assert f"  {command}" in done.stderr
+    for command in (f"curl {url[1]}/readyz", "weft top", "weft tree"):
+        assert f"  {command}\n" in done.stderr
     counted = re.search(r"([0-9]+) things done", done.stderr)
     assert counted
     assert int(counted[1]) > 0
-    assert [] == list(tmp_path.iterdir())
+    assert [] == list(temporary.iterdir())
+    assert not default_socket().exists()
 
 
 def test_there_is_something_to_look_at_until_ctrl_c() -> None:

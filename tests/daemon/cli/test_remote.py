@@ -9,8 +9,9 @@ import pytest
 
 from tests.daemon.child import DEADLINE_S
 from tests.daemon.cli.conftest import SECRET, Daemon, Weft
+from weft.daemon.meeting_place import default_socket
 from weft.daemon.remote import NoDaemon, Remote, RemoteProblem
-from weft.daemon.target import Target, default_socket
+from weft.daemon.target import Target
 from weft.daemon.wire import path_of
 from weft.storage import DeadlineExceeded, NameTaken, SessionNotFound
 
@@ -143,9 +144,15 @@ def test_an_address_that_is_typed_comes_before_the_environment(
     assert 0 == weft("sessions", "ls").code
 
 
-def test_the_default_socket_is_used_where_it_is(served: Daemon) -> None:
+def test_the_default_socket_is_used_where_somebody_answers(served: Daemon) -> None:
     assert "http://127.0.0.1:8123" == Target().remote().place
-    default_socket().symlink_to(served.socket)
+    place = default_socket()
+    place.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(place))
+    assert "http://127.0.0.1:8123" == Target().remote().place
+    place.unlink()
+    place.symlink_to(served.socket)
     with Target().remote() as remote:
         assert {"status": "alive"} == remote.ask("GET", "/livez")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.actors import test_bad_input as local
+from tests.actors.bad_calls import given
 from tests.actors.conftest import WORKFLOWS
 from tests.daemon.client.conftest import Behind, Shared
 from weft.actors import Runtime
@@ -22,5 +23,5 @@ def shared(station: Shared) -> Iterator[Behind]:
     with Runtime.open(store=MemoryStore(), workflows=WORKFLOWS) as runtime:
         station.switch.app = create_app(runtime)
         behind = Behind(runtime, station.client, station.wire)
-        local.given(behind)  # type: ignore[arg-type]
+        given(behind)  # type: ignore[arg-type]
         yield behind

@@ -60,6 +60,35 @@ def test_pages_lose_no_refusal(client: TestClient, runtime: Runtime) -> None:
     assert [[1, None], [None, None], [2, None], []] == pages
 
 
+def test_the_newest_come_first_if_asked(client: TestClient, runtime: Runtime) -> None:
+    create(runtime, "a", "b")
+    refuse(runtime, "a")
+    create(runtime, "c")
+    pages: list[list[Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(f"/operations?order=desc&limit=3{cursor}").json()
+        pages.append([entry["seq"] for entry in page["operations"]])
+        following = page["next_cursor"]
+        cursor = None if following is None else f"&cursor={following}"
+    assert [[3, None, 2], [1]] == pages
+    newest = client.get("/operations?order=desc&after_seq=1&session_id=b").json()
+    assert [2] == [entry["seq"] for entry in newest["operations"]]
+
+
+def test_a_page_from_the_end_ends_when_it_has_looked_at_enough(
+    client: TestClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.daemon.http.log.LOOKED_AT_MAX", 2)
+    create(runtime, "a", "b", "c")
+    page = client.get("/operations?order=desc&session_id=a").json()
+    assert ([], "2.0") == (page["operations"], page["next_cursor"])
+    query = f"order=desc&session_id=a&cursor={page['next_cursor']}"
+    page = client.get(f"/operations?{query}").json()
+    assert [1] == [entry["seq"] for entry in page["operations"]]
+    assert page["next_cursor"] is None
+
+
 def test_entries_are_found_by_session_thread_and_seq(
     client: TestClient, runtime: Runtime
 ) -> None:

@@ -184,3 +184,17 @@ def test_what_is_said_while_the_loop_stalls_is_lost_beyond_the_limit(
         assert Place(8, FIRST) == places(tape)[-1]
 
     on_a_loop(test)
+
+
+def test_a_run_that_has_ended_before_it_is_known_keeps_its_tape() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        tape = tapes.blank(["custom"])
+        run = await started(runtime, "say", tape)
+        await until(tape, lambda: tape.stopped_early)
+        assert run.finished_at_us is None  # as it was told when the run began
+        assert tape is tapes.enter(tape, run)
+        assert tape is tapes.find(run, ["custom"])
+        entries = tape.after(ALL_BEFORE, 10)
+        assert [b'"first"', b'"second"'] == [bytes(entry.data) for entry in entries]
+
+    on_a_loop(test)

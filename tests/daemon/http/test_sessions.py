@@ -55,6 +55,31 @@ def test_an_operation_repeated_under_its_key_is_answered_as_first(
 BATCH = {"operations": [{"kind": "CreateSession", "session_id": "z"}]}
 
 
+def test_sessions_are_searched_by_a_part_of_their_id_or_their_users(
+    client: TestClient,
+) -> None:
+    for number, user in enumerate(("Ann", "bob", "ann")):
+        create(client, f"s{number}", user_id=user)
+
+    def found(query: str) -> list[str]:
+        page = client.get(f"/sessions?{query}").json()
+        return [session["session_id"] for session in page["sessions"]]
+
+    assert ["s0", "s2"] == found("search=AN")
+    assert ["s1"] == found("search=S1&status=open")
+    assert [] == found("search=s&status=closed")
+    assert ["s2"] == found("search=ann&cursor=s0")
+    assert ["s0"] == found("search=s&user_id=Ann")
+    first = client.get("/sessions?search=s&limit=2").json()
+    assert "s1" == first["next_cursor"]
+    assert client.get("/sessions?search=s").json()["next_cursor"] is None
+
+
+def test_a_search_goes_without_an_order_of_its_own(client: TestClient) -> None:
+    refused = client.get("/sessions?search=a&sort=user_id")
+    assert "leave them out" in detail_of(refused, 422)
+
+
 def test_lists_go_on_from_page_to_page(client: TestClient) -> None:
     for number in range(5):
         create(client, f"s{number}", user_id="ann" if number % 2 else "bob")

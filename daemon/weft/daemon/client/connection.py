@@ -15,7 +15,7 @@ Not here: what is asked.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -177,7 +177,7 @@ class Connection:
         future.try_set(decode(msgspec.json.decode(content) if content else None))
 
     @asynccontextmanager
-    async def follow(self, request: Request) -> AsyncIterator[AsyncIterator[Event]]:
+    async def follow(self, request: Request) -> AsyncGenerator[AsyncIterator[Event]]:
         """Open a stream of events for the time of a with block; on the client's loop.
 
         Raises:
@@ -190,7 +190,7 @@ class Connection:
     @asynccontextmanager
     async def _sent(
         self, request: Request, accept: str, silence_s: float
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncGenerator[httpx.Response]:
         try:
             answer = await self._send(request, accept, silence_s)
             try:
@@ -263,6 +263,10 @@ class Connection:
             await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT_S / 2)
         with suppress(httpx.HTTPError):
             await self._client.aclose()
+        await self.loop.shutdown_asyncgens()  # of streams that were left half-read
+        left = asyncio.all_tasks(self.loop) - {asyncio.current_task(self.loop)}
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_TIMEOUT_S / 2)
 
 
 async def _events_of(lines: AsyncIterator[str]) -> AsyncIterator[Event]:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from weft.actors import Coordinator, Future, Runtime
 from weft.daemon.http.access import Access
+from weft.daemon.http.headers import Given, headers_of
 from weft.daemon.http.problems import Fault, RequestFault
 from weft.daemon.http.site import Site
 from weft.daemon.http.streams import EventStream, ServerEvent
@@ -65,7 +65,6 @@ class Call(Generic[B, Q]):
     """
 
     __slots__ = (
-        "_headers",
         "access",
         "body",
         "op_id",
@@ -85,7 +84,6 @@ class Call(Generic[B, Q]):
         self.access = Access(site.runtime, self.principal)
         self.op_id: str | None = None
         self.timeout_s = site.settings.timeout_s
-        self._headers: Headers | None = None
 
     @property
     def runtime(self) -> Runtime:
@@ -99,11 +97,9 @@ class Call(Generic[B, Q]):
         return self.runtime.coordinator
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> Given:
         """What the client said besides."""
-        if self._headers is None:
-            self._headers = Headers(scope=self.scope)
-        return self._headers
+        return headers_of(self.scope)
 
     def path(self, name: str) -> str:
         """Return a part of the path, decoded."""

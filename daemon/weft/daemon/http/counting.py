@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weft.metrics import HttpStatistics
+from weft.metrics import Exemplar, HttpStatistics, note
 from weft.storage.statistics import Histogram
 
 __all__ = ["Counted", "HttpCounter"]
@@ -26,12 +26,18 @@ class HttpCounter:
 
     Args:
         open_streams: tells how many streams are read at the moment.
+
+    Attributes:
+        trace_id: tells the trace of the request that ends, if it is kept; None where
+            nobody traces.
     """
 
     def __init__(self, open_streams: Callable[[], int]) -> None:
         self._open_streams = open_streams
         self._requests: dict[tuple[str, str, str], int] = {}
         self._durations: dict[str, Histogram] = {}
+        self._exemplars: dict[str, dict[int, Exemplar]] = {}
+        self.trace_id: Callable[[], str | None] | None = None
         self._in_flight = 0
         self._rejected_connections = 0
 
@@ -58,6 +64,12 @@ class HttpCounter:
             if histogram is None:
                 histogram = self._durations[area] = Histogram()
             histogram.observe(duration_ns)
+            if self.trace_id is not None:
+                self._exemplify(area, duration_ns, self.trace_id())
+
+    def _exemplify(self, area: str, duration_ns: int, trace_id: str | None) -> None:
+        if trace_id is not None:
+            note(self._exemplars.setdefault(area, {}), trace_id, duration_ns)
 
     def reject_connection(self) -> None:
         """Count a connection that was one too many."""
@@ -74,6 +86,9 @@ class HttpCounter:
             in_flight=self._in_flight,
             open_streams=self._open_streams(),
             rejected_connections=self._rejected_connections,
+            exemplars={
+                area: dict(kept) for area, kept in list(self._exemplars.items())
+            },
         )
 
 

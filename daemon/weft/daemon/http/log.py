@@ -14,13 +14,11 @@ goodbye      the daemon stops; come back with the last id
 """
 
 from collections.abc import AsyncIterator, Iterator
-from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from weft.actors.events import EventsExpired
-from weft.daemon.http.access import Access
 from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id
 from weft.daemon.http.endpoint import Table
@@ -39,14 +37,22 @@ LIMIT_MAX: Final = 1000
 PASSED_MAX: Final = 256
 """Operations that are not for a reader, before it is told where it stands."""
 
+LOOKED_AT_MAX: Final = 50_000
+"""Entries that a page, newest first, looks at: 0.1 s; it may then hold fewer."""
+
 Seq = Annotated[int, msgspec.Meta(ge=0, le=SEQ_MAX)]
 Cursor = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}[.][0-9]{1,18}$")]
 
 
 class LogFilter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which entries: behind a ``seq`` or a cursor, of a session, of a thread."""
+    """Which entries: behind a ``seq`` or a cursor, of a session, of a thread.
+
+    With ``order`` "desc" the newest come first, and a page may hold fewer than
+    ``limit`` though there are more: ``next_cursor`` says.
+    """
 
     after_seq: Seq = 0
+    order: Literal["asc", "desc"] = "asc"
     session_id: Id | None = None
     thread_id: Id | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = 100
@@ -79,44 +85,37 @@ async def list_operations(call: Call[None, LogFilter]) -> OperationPage:
 
 def _page(call: Call[None, LogFilter]) -> OperationPage:
     query = call.query
+    found: list[OperationView] = []
     with call.runtime.store.read() as snapshot:
-        entries = _concerning(
-            _seen(call.access, snapshot, _entries(snapshot, query)),
-            query.session_id,
-            query.thread_id,
-        )
-        found = list(islice(entries, query.limit))
-    cursor = _cursor(found[-1][0]) if len(found) == query.limit else None
-    return OperationPage([_view(call, record) for _, record in found], cursor)
+        for looked_at, (place, record) in enumerate(_entries(snapshot, query), 1):
+            seen = call.access.record(snapshot, record)
+            if seen is not None and _concerns(seen, query.session_id, query.thread_id):
+                found.append(_view(call, seen))
+            weary = query.order == "desc" and looked_at == LOOKED_AT_MAX
+            if len(found) == query.limit or weary:
+                return OperationPage(found, _cursor(place))
+    return OperationPage(found)
 
 
 def _entries(snapshot: Snapshot, query: LogFilter) -> Iterator[Entry]:
-    start = log_place(query.after_seq + 1) if query.after_seq else None
-    if query.cursor is not None:
-        seq, _, position = query.cursor.partition(".")
-        start = log_place(int(seq), int(position) + 1)
-    return snapshot.scan("L", b"", start=start)
+    """Yield the entries behind where a page begins, in its order."""
+    first = log_place(query.after_seq + 1) if query.after_seq else b""
+    seq, _, position = (query.cursor or "").partition(".")
+    if query.order == "asc":
+        start = log_place(int(seq), int(position) + 1) if seq else first
+        yield from snapshot.scan("L", b"", start=start or None)
+        return
+    end = log_place(int(seq), int(position)) if seq else None
+    for place, record in snapshot.scan("L", b"", start=end, reverse=True):
+        if place < first:
+            return
+        yield place, record
 
 
 def _cursor(place: bytes) -> str:
     half = len(place) // 2
     seq, position = (int.from_bytes(part) for part in (place[:half], place[half:]))
     return f"{seq}.{position}"
-
-
-def _seen(
-    access: Access, snapshot: Snapshot, entries: Iterator[Entry]
-) -> Iterator[Entry]:
-    for place, record in entries:
-        seen = access.record(snapshot, record)
-        if seen is not None:
-            yield place, seen
-
-
-def _concerning(
-    entries: Iterator[Entry], session_id: str | None, thread_id: str | None
-) -> Iterator[Entry]:
-    return (entry for entry in entries if _concerns(entry[1], session_id, thread_id))
 
 
 def _concerns(
@@ -158,6 +157,7 @@ async def follow_events(call: Call[None, FeedFilter]) -> EventStream[OperationVi
     if after_seq is None:
         with call.runtime.store.read() as snapshot:
             after_seq = snapshot.seq
+    call.runtime.events(after_seq)  # a cluster has no such feed and says so, here
     return call.stream(_follow(call, after_seq))
 
 

@@ -24,7 +24,15 @@ from starlette.responses import Response
 
 from weft.storage import SessionThreadException
 
-__all__ = ["FAILURES", "Fault", "Problem", "RequestFault", "answer_failure", "problem"]
+__all__ = [
+    "FAILURES",
+    "Fault",
+    "Problem",
+    "RequestFault",
+    "answer_failure",
+    "is_defect",
+    "problem",
+]
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -176,12 +184,18 @@ their classes, beside the exit codes of the command line."""
 
 
 async def answer_failure(request: Request, error: Exception) -> Response:
-    """Answer a failure; Starlette lets one that is a defect go on to the log."""
-    for kind in type(error).__mro__:
-        answer = FAILURES.get(kind)
-        if answer is not None:
-            return answer(request, error)
-    raise error
+    """Return the answer to a request that failed."""
+    kinds = (FAILURES.get(kind) for kind in type(error).__mro__)
+    answer = next(filter(None, kinds))
+    return answer(request, error)
+
+
+def is_defect(error: Exception) -> bool:
+    """Whether a failure is one that nobody has foreseen: it belongs into the log."""
+    return not isinstance(error, _FORESEEN)
+
+
+_FORESEEN: Final = tuple(kind for kind in FAILURES if kind is not Exception)
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

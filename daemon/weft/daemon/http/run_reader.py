@@ -25,7 +25,7 @@ from weft.daemon.http.streams import ServerEvent
 from weft.daemon.http.views import json_of
 from weft.storage import Run, Snapshot, State
 
-__all__ = ["RunReader"]
+__all__ = ["GONE", "RunReader"]
 
 ENTRIES_AT_ONCE: Final = 256
 

@@ -208,13 +208,16 @@ class Tapes:
             run: the run.
             modes: what is to be on it from now on.
         """
+        ended = self._ended.get(run.run_id)
+        if ended is not None or run.finished_at_us is not None:
+            return ended  # the record may be from before the run's end
         tape = self._live.get(run.run_id)
-        if tape is None and run.finished_at_us is not None:
-            return self._ended.get(run.run_id)
         if tape is None:
             tape = self.enter(self.blank(modes), run)
             self._join(tape, tape.modes)
-        missing = tuple(mode for mode in modes if mode not in tape.modes)
+        missing: tuple[Mode, ...] = tuple(
+            mode for mode in modes if mode not in tape.modes
+        )
         if missing:
             tape.modes += missing
             self._join(tape, missing)

@@ -5,7 +5,7 @@ nothing that happens after; while nobody waits, nothing is read.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from weft.actors import Events, EventsExpired, Runtime
@@ -35,7 +35,7 @@ class ThreadWatch:
         return thread_id in self._waiting
 
     @contextmanager
-    def watching(self, thread_id: str) -> Iterator[asyncio.Event]:
+    def watching(self, thread_id: str) -> Generator[asyncio.Event]:
         """Watch a thread for the time of a with block.
 
         The event is set when something has happened, or the runtime was closed; who
@@ -53,7 +53,7 @@ class ThreadWatch:
             others.discard(event)
             if not others:
                 del self._waiting[thread_id]
-            if not self._waiting and self._task is not None:
+            if not self._waiting:
                 self._task.cancel()
                 self._task = None
 

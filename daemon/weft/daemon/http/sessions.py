@@ -9,8 +9,9 @@ from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.problems import Fault, RequestFault
+from weft.daemon.http.session_search import search
 from weft.daemon.http.views import SessionView
-from weft.storage import CloseSession, SessionExists
+from weft.storage import CloseSession, Session, SessionExists
 
 __all__ = ["sessions"]
 
@@ -48,10 +49,13 @@ class SessionFilter(msgspec.Struct, forbid_unknown_fields=True):
 
     ``metadata`` is a JSON object that a session's must contain; ``without_user`` asks
     for those that are nobody's; ``cursor`` is what the page before said, and goes with
-    the store's own order.
+    the store's own order. ``search`` is a part of the session's id or its user's, with
+    ``status`` and users only; such a page may hold fewer than ``limit`` though there
+    are more, as ``next_cursor`` says.
     """
 
     status: Literal["open", "closed"] | None = None
+    search: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
     user_id: Id | None = None
     without_user: bool = False
     metadata: str | None = None
@@ -117,6 +121,8 @@ async def list_sessions(call: Call[None, SessionFilter]) -> SessionPage:
         return SessionPage([])
     if owner is not None or query.without_user:
         wanted["user_id"] = owner
+    if query.search is not None:
+        return await _search(call, query.search, wanted)
     if query.metadata is not None:
         wanted["metadata"] = _metadata_of(query.metadata)
     found = await call.aside(
@@ -129,6 +135,26 @@ async def list_sessions(call: Call[None, SessionFilter]) -> SessionPage:
         [SessionView.of(session) for session in found],
         found[-1].session_id if more else None,
     )
+
+
+async def _search(
+    call: Call[None, SessionFilter], words: str, wanted: dict[str, Any]
+) -> SessionPage:
+    query = call.query
+    if query.sort is not None or query.metadata is not None:
+        detail = "search goes without sort and metadata: leave them out."
+        raise RequestFault(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+    def is_wanted(session: Session) -> bool:
+        return all(getattr(session, name) == value for name, value in wanted.items())
+
+    def find() -> tuple[list[Session], str | None]:
+        with call.runtime.store.read() as snapshot:
+            sessions = snapshot.sessions(query.cursor)
+            return search(sessions, words, query.limit, is_wanted)
+
+    found, cursor = await call.beside(find)
+    return SessionPage([SessionView.of(session) for session in found], cursor)
 
 
 def _metadata_of(text: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from weft.daemon.http.alerting import AlertBoard
 from weft.daemon.http.counting import HttpCounter
+from weft.daemon.http.history import History
 from weft.daemon.http.run_leftovers import Temporary
 from weft.daemon.http.run_tape import Tapes
 from weft.daemon.http.run_watch import ThreadWatch
@@ -28,6 +30,7 @@ class Served(Source, Protocol):
     @property
     def closed(self) -> bool:
         """Whether it accepts nothing any more."""
+        ...
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,8 @@ class Site:
         streams: those that are open.
         counter: of requests.
         registry: what is counted.
+        history: of what is counted, at intervals.
+        alerts: those whose condition holds.
         checking: whether the whole store is being checked.
         openapi: makes the description of all endpoints.
         tapes: of the runs that are read.
@@ -79,6 +84,8 @@ class Site:
         self.streams = Streams(settings.heartbeat_s)
         self.counter = HttpCounter(lambda: len(self.streams))
         self.registry = register(runtime, http=self.counter)
+        self.history = History(runtime.statistics, self.counter)
+        self.alerts = AlertBoard(self.history)
         self.checking = False
         self.tapes = Tapes(runtime)
         self.temporary = Temporary(runtime)

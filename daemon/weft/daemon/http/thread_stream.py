@@ -12,7 +12,7 @@ import msgspec
 from weft.daemon.http.call import Call
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.run_places import Place, Slot
-from weft.daemon.http.run_reader import RunReader
+from weft.daemon.http.run_reader import GONE, RunReader
 from weft.daemon.http.run_requests import asked_of, modes_in
 from weft.daemon.http.run_starting import reader_of
 from weft.daemon.http.run_watch import ThreadWatch
@@ -47,6 +47,7 @@ async def stream_thread(call: Call[None, ThreadStreamQuery]) -> EventStream[Any]
     with call.runtime.store.read() as snapshot:
         find_thread(snapshot, thread_id)
     modes = modes_in(call.query.stream_mode, Mode, ["run_modes"])
+    call.runtime.events()  # a cluster has no feed to wait on and says so, here
 
     def read(run: Run, after: Place | None) -> RunReader:
         return reader_of(call, run, _modes_of(run, modes), after)
@@ -102,6 +103,8 @@ class ThreadReader:
                 async for event in reader.events():
                     if event.event != "end":
                         yield event
+                    if event is GONE:  # what comes of the run is not for this reader
+                        return
                 done = self._done(run.run_id)
                 if done is None:
                     return  # the runtime was closed, or the run is gone

@@ -1,8 +1,8 @@
 """The threads of sessions over HTTP: create, look, move, rename, remove."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -129,7 +129,7 @@ async def create_session_threads(call: Call[NewThreads, None]) -> NewThreadIds:
     made = await _apply(
         call,
         operation,
-        lambda *, create: call.coordinator.create_threads(
+        lambda create: call.coordinator.create_threads(
             session_id,
             operation.threads,
             list,
@@ -175,7 +175,7 @@ async def transfer_thread(call: Call[Transfer, None]) -> ThreadView:
     moved = await _apply(
         call,
         operation,
-        lambda *, create: call.coordinator.transfer_thread(
+        lambda create: call.coordinator.transfer_thread(
             thread_id,
             to.from_session_id,
             to.to_session_id,
@@ -241,19 +241,22 @@ async def get_association(call: Call[None, None]) -> AssociationView:
     return AssociationView.of(row)
 
 
-class _Direct(Protocol):
-    def __call__(self, *, create: bool) -> Awaitable[Any]:
-        """Apply an operation; ``create`` the session if it is missing."""
-
-
 async def _apply(
-    call: Call[Any, Any], operation: CreateThreads | TransferThreads, direct: _Direct
+    call: Call[Any, Any],
+    operation: CreateThreads | TransferThreads,
+    direct: Callable[[bool], Awaitable[Any]],
 ) -> Any:
-    """Apply an operation as it is, or what stands for it where its sender is bound."""
+    """Apply an operation as it is, or what stands for it where its sender is bound.
+
+    Args:
+        call: the request.
+        operation: what it asks for.
+        direct: applies it; told whether to create the session if it is missing.
+    """
     (group,) = call.access.parts([operation])
     if len(group) == 1:
         (admitted,) = group
-        return await direct(create=getattr(admitted, "create_session", False))
+        return await direct(getattr(admitted, "create_session", False))
     return (await call.coordinator.transact(group, **call.change))[-1]
 
 

@@ -1,0 +1,173 @@
+"""``weft cluster``: make the schema, start the shards, look at them, move slots."""
+
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from weft.daemon.printing import print_json, print_lines, print_records
+from weft.daemon.workflows import load_workflows
+from weft.storage.errors import SessionThreadException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.cluster.ray_cluster import ClusterStatus
+
+__all__ = ["ExtraMissing", "init", "require_extra", "reshard", "start", "status"]
+
+T = TypeVar("T")
+
+COLUMNS = {
+    "SHARD": "shard",
+    "EPOCH": "epoch",
+    "SLOTS": "slots",
+    "OWNER": "owner",
+    "ANSWERS": "answers",
+    "SESSIONS": "sessions",
+    "APPLIED": "applied",
+    "PROVEN": "epoch_age_s",
+}
+
+
+class ExtraMissing(SessionThreadException):
+    """The extra [cluster] is not installed."""
+
+    remedy = "Install it: pip install 'weft[cluster]'."
+    exit_code = 69
+
+
+def require_extra() -> None:
+    """Return if Ray and PostgreSQL's driver are installed.
+
+    Raises:
+        ExtraMissing: they are not.
+    """
+    for module in ("ray", "psycopg"):
+        if find_spec(module) is None:
+            raise ExtraMissing(f"A cluster needs {module}.")
+
+
+def init(dsn: str, shards: int) -> int:
+    """Make the schema; return the exit code.
+
+    Args:
+        dsn: the database.
+        shards: how many, in a new one.
+    """
+    require_extra()
+    from weft.cluster.line import Line
+    from weft.cluster.reader import PostgresReader
+    from weft.cluster.schema import install
+
+    line = Line(dsn)
+    try:
+        before = install(line, shards)
+    finally:
+        line.close()
+    reader = PostgresReader(dsn)
+    try:
+        found = reader.slot_map().counts()
+    finally:
+        reader.close()
+    made = "made" if not before else f"there already, of version {before}"
+    print_lines([("schema", made), ("shards", len(found))])
+    return 0
+
+
+def start(dsn: str, address: str, app: str | None, accept_loss: bool) -> int:
+    """Start the shards; return the exit code.
+
+    Args:
+        dsn: the database.
+        address: of Ray.
+        app: the workflows.
+        accept_loss: start although a standby may lack what was acknowledged.
+    """
+    require_extra()
+    load_workflows(app)  # a bad name is told here, not in a shard's log
+    from weft.cluster.ray_cluster import join
+    from weft.cluster.ray_cluster import start as start_shards
+    from weft.cluster.ray_shard import ShardSettings
+
+    join(address)
+    load: Callable[[], Any] | None = partial(load_workflows, app) if app else None
+    settings = ShardSettings(dsn, -1, load, store={"accept_loss": accept_loss})
+    reports = start_shards(settings)
+    print_lines([("shards", len(reports)), ("database", "reached")])
+    return 0
+
+
+def status(dsn: str, address: str, output: str) -> int:
+    """Print how the shards are; return the exit code.
+
+    Args:
+        dsn: the database.
+        address: of Ray.
+        output: table, json or jsonl.
+    """
+    require_extra()
+    from weft.cluster.ray_cluster import join
+    from weft.cluster.ray_cluster import status as status_of
+
+    join(address)
+    found = status_of(dsn)
+    rows = _rows(found)
+    if output == "json":
+        print_json({"shards": rows, "supervisor": found.supervisor})
+    else:
+        print_records(rows, COLUMNS, output, empty="There are no shards.")
+    return 0 if all(row["answers"] for row in rows) else 1
+
+
+def _rows(found: "ClusterStatus") -> list[dict[str, Any]]:
+    rows = []
+    for row in found.rows:
+        report = found.reports.get(row.shard)
+        rows.append(
+            {
+                "shard": row.shard,
+                "epoch": row.epoch,
+                "slots": found.slots.get(row.shard, 0),
+                "owner": row.owner,
+                "answers": report is not None and report.epoch == row.epoch,
+                "sessions": None if report is None else report.sessions,
+                "applied": None if report is None else report.applied,
+                "epoch_age_s": None if report is None else round(report.epoch_age_s, 3),
+            }
+        )
+    return rows
+
+
+def reshard(dsn: str, from_shard: int, to_shard: int, share: float, yes: bool) -> int:
+    """Move slots; return the exit code.
+
+    Args:
+        dsn: the database.
+        from_shard: from where.
+        to_shard: where to.
+        share: how much of its slots.
+        yes: do not ask.
+    """
+    require_extra()
+    from weft.cluster.reader import PostgresReader
+    from weft.cluster.reshard import reshard as move
+
+    reader = PostgresReader(dsn)
+    try:
+        slots = reader.slot_map().slots_of(from_shard)
+    finally:
+        reader.close()
+    moved = slots[: max(1, round(len(slots) * share))]
+    words = f"Move {len(moved)} of {len(slots)} slots from {from_shard} to {to_shard}?"
+    if not slots or not (yes or _confirmed(words)):
+        print_lines([("moved", "nothing")])
+        return 1
+    fenced = move(dsn, moved, to_shard)
+    print_lines([("moved", len(moved)), ("begin anew", ", ".join(map(str, fenced)))])
+    return 0
+
+
+def _confirmed(words: str) -> bool:
+    import click
+
+    return click.confirm(words, err=True)
