@@ -13,9 +13,21 @@ from pathlib import Path
 import pytest
 
 NEEDS_EXTRA = "needs the extra ["
-"""How the reason begins of a skip for want of an extra: ``needs the extra [cluster]``."""
+"""How a skip for want of an extra gives its reason: ``needs the extra [cluster]``."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_daemon(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Keep the daemon of whoever runs the tests out of their sight, and out of reach.
+
+    What the tests start meets below a directory of their own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        patch.delenv("RUNTIME_DIRECTORY", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
