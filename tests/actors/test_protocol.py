@@ -211,7 +211,7 @@ def test_a_session_with_a_wrong_view_still_gives_the_writers_truth(
     assert {"runs": 1} == answer(
         coordinator.execute_workflow_in_session("alice", "notes")
     )
-    view(runtime, "alice")._names["ghost"] = "nobody"
+    view(runtime, "alice")._names = {"ghost": "nobody"}
     assert isinstance(
         failure(coordinator.execute_workflow_in_session("alice", "ghost")),
         ThreadNotFound,
@@ -220,7 +220,7 @@ def test_a_session_with_a_wrong_view_still_gives_the_writers_truth(
         failure(coordinator.remove_thread_from_session("alice", "ghost")),
         ThreadNotFound,
     )
-    view(runtime, "bob")._names["notes"] = "t"
+    view(runtime, "bob")._names = {"notes": "t"}
     failed = failure(coordinator.execute_workflow_in_session("bob", "notes"))
     assert isinstance(failed, ThreadNotFound)
     view(runtime, "alice")._names.clear()

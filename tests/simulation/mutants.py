@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from weft.actors.messages import Command, Feed, Publication
+from weft.actors.names import with_name
 from weft.actors.root import Root
 from weft.actors.session import SessionActor
 from weft.storage import Outcome, Thread, ThreadNotFound
@@ -87,7 +88,7 @@ def a_reply_updates_the_view(patch: pytest.MonkeyPatch) -> None:
         threads = outcome.result if isinstance(outcome.result, list) else []
         for thread in threads:
             if isinstance(thread, Thread) and thread.session_id == self._session_id:
-                self._names[thread.thread_name] = thread.thread_id
+                self._names = with_name(self._names, thread)
             elif isinstance(thread, Thread):
                 self._names = {
                     name: thread_id

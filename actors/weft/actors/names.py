@@ -3,17 +3,19 @@
 A session without threads has no dict of its own: a million of them would take 80 MB and
 a tenth of the time in which they become resident.
 
-Guarantees: ``NO_NAMES`` stays empty.
+Guarantees: ``NO_NAMES`` stays empty; whoever writes into it fails.
 """
 
-from typing import Final
+from types import MappingProxyType
+from typing import Final, cast
 
 from weft.storage import Thread
 
 __all__ = ["NO_NAMES", "drop_name", "with_name"]
 
-NO_NAMES: Final[dict[str, str]] = {}
-"""What all sessions share that own no thread; nothing is ever written into it."""
+NO_NAMES: Final = cast("dict[str, str]", MappingProxyType({}))
+"""What all sessions share that own no thread. Read-only, for what one of them wrote
+would be a thread of all."""
 
 
 def with_name(names: dict[str, str], thread: Thread) -> dict[str, str]:
