@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from weft.actors import Runtime
 from weft.actors.run_messages import Mark
@@ -196,5 +197,18 @@ def test_a_run_that_has_ended_before_it_is_known_keeps_its_tape() -> None:
         assert tape is tapes.find(run, ["custom"])
         entries = tape.after(ALL_BEFORE, 10)
         assert [b'"first"', b'"second"'] == [bytes(entry.data) for entry in entries]
+
+    on_a_loop(test)
+
+
+def test_a_run_whose_end_has_not_come_here_yet_has_its_tape() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        run = await started(runtime, "wait")
+        tape = tapes.find(run, ["custom"])
+        assert tape is not None
+        ended = replace(run, finished_at_us=1)  # durable, and not told to the tape yet
+        assert tape is tapes.find(ended, ["custom"])
+        await runtime.coordinator.cancel_run(run.run_id)
+        await until_ended(tape)
 
     on_a_loop(test)

@@ -209,9 +209,11 @@ class Tapes:
             modes: what is to be on it from now on.
         """
         ended = self._ended.get(run.run_id)
-        if ended is not None or run.finished_at_us is not None:
+        if ended is not None:
             return ended  # the record may be from before the run's end
         tape = self._live.get(run.run_id)
+        if run.finished_at_us is not None:
+            return tape  # its end is durable, and has not come here yet
         if tape is None:
             tape = self.enter(self.blank(modes), run)
             self._join(tape, tape.modes)
