@@ -80,6 +80,15 @@ class PostgresServer:
             **self._as_user,
         )
 
+    @property
+    def pid(self) -> int:
+        """The server's process; each connection has a child of it."""
+        return self._process.pid
+
+    def dsn(self, database: str) -> str:
+        """Return the address of a database, for libpq."""
+        return f"host={self._place} user={_USER} dbname={database}"
+
     def connect(self) -> Any:
         """Return a connection of psycopg, one transaction for each statement."""
         return package("psycopg").connect(

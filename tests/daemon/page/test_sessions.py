@@ -208,6 +208,7 @@ def test_a_session_is_closed_only_when_confirmed(
     api.session(f"{name}-b")
     go(page, "sessions", f"{name}-a")
     page.get_by_role("button", name="Close session…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert "open" == api.seen(f"/sessions/{name}-a")["status"]

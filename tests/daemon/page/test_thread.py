@@ -146,7 +146,9 @@ def test_a_run_is_cancelled_only_when_confirmed(
     go(page, "threads", thread_id)
     run_id = walk(api, thread_id, tmp_path)
     press(page, "Cancel run")
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert "running" == api.seen(f"/executions/{run_id}")["status"]
     press(page, "Cancel run")
     answer(page, "Cancel run")

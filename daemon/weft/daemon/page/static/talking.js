@@ -1,6 +1,6 @@
 // Talking with the one who looks: dialogs that ask, and short messages that go away.
 
-import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { createStore, useStore } from "./store.js";
 
 const TOAST_MS = 5000;
@@ -57,7 +57,7 @@ export function Talking() {
 function Question({ title, text, action, danger, fields, answer }) {
   const dialog = useRef();
   const [values, setValues] = useState(() => Object.fromEntries(fields.map((field) => [field.name, field.value ?? ""])));
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current.showModal();
     const shown = dialog.current;
     if (!fields.length) shown.querySelector(danger ? "button" : "button[type=submit]").focus();
