@@ -79,13 +79,14 @@ def pytest_make_collect_report() -> Generator[
 
 
 def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Make a skip a failure that shows its reason, when WEFT_CI is 1."""
-    if not report.skipped or os.environ.get("WEFT_CI") != "1":
+    """Make a skip a failure that shows its reason, when all is to be there."""
+    all_is_there = os.environ.get("WEFT_REQUIRE_ALL") == "1"
+    if not report.skipped or not (all_is_there or os.environ.get("WEFT_CI") == "1"):
         return
     # longrepr of a skip is (path, line, "Skipped: the reason")
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "Skipped"
     needs_extra = reason.removeprefix("Skipped: ").startswith(NEEDS_EXTRA)
-    if needs_extra and os.environ.get("WEFT_REQUIRE_ALL") != "1":
+    if needs_extra and not all_is_there:
         return
     report.outcome = "failed"
     report.longrepr = f"WEFT_CI=1 lets no test be skipped. {reason}"

@@ -6,7 +6,7 @@ fits its status.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
@@ -14,7 +14,7 @@ import msgspec
 
 from weft.daemon.wire import family_of
 
-__all__ = ["NoDaemon", "RemoteProblem", "error_of"]
+__all__ = ["NoDaemon", "RemoteProblem", "error_of", "raise_failure"]
 
 EXIT_CODES: Final = {
     400: os.EX_USAGE, 401: os.EX_NOPERM, 403: os.EX_NOPERM, 404: os.EX_NOINPUT,
@@ -106,3 +106,30 @@ def _of_runtime(code: str, detail: str, members: dict[str, Any]) -> Exception | 
         details=members.get("details"),
     )
     return error
+
+
+def raise_failure(result: Any, thread_id: str) -> None:
+    """Raise what a run failed of, if it did.
+
+    Args:
+        result: what ``/threads/ID/runs/wait`` answered, or an event of it.
+        thread_id: whose run.
+
+    Raises:
+        WorkflowExecutionError: it did.
+    """
+    if not isinstance(result, dict) or "__error__" not in result:
+        return
+    from weft.storage import WorkflowExecutionError
+
+    words = ": ".join(_words(result["__error__"]))
+    raise WorkflowExecutionError(f"The workflow failed: {words}.", thread_id=thread_id)
+
+
+def _words(error: Any) -> Iterator[str]:
+    if not isinstance(error, dict):
+        yield str(error)
+        return
+    for name in ("error", "message", "detail"):
+        if error.get(name):
+            yield str(error[name]).rstrip(".")

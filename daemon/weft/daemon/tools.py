@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from weft.daemon.commands.running import raise_failure
 from weft.daemon.remote import Remote
+from weft.daemon.remote_problems import raise_failure
 from weft.daemon.source import RemoteSource
 from weft.daemon.wire import path_of
 from weft.storage.ids import new_id

@@ -9,7 +9,8 @@ Guarantees:
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Final, Self
 
@@ -21,7 +22,9 @@ from weft.storage import (
     LmdbStore,
     Operation,
     Outcome,
+    Overloaded,
     SessionThreadException,
+    Snapshot,
     Store,
     StoreClosed,
     Submission,
@@ -31,7 +34,14 @@ from weft.storage import (
 from weft.storage.store import clock_us
 from weft.storage.writers import StoreWriter, dismiss, writer_of
 
-__all__ = ["Desk"]
+__all__ = ["ATTEMPTS_MAX", "TIMEOUT_S", "Desk", "stamp"]
+
+TIMEOUT_S: Final = 30.0
+"""How long a write may take: a flush takes milliseconds, a sick disk seconds."""
+
+ATTEMPTS_MAX: Final = 100
+"""Somebody else's change came between, this often: each attempt means that one of the
+others succeeded, so so many writers of one thread are a defect of theirs."""
 
 ANSWER_GRACE_S: Final = 1.0
 """How much longer than its deadline an operation's answer is waited for: the writer
@@ -86,6 +96,35 @@ class Desk:
             if isinstance(error, SessionThreadException):
                 raise
             raise DeadlineExceeded(op_id=future.op_id) from None
+
+    async def aapply_to_what_is(
+        self,
+        decide: Callable[[Snapshot], Operation | None],
+        stale: tuple[type[SessionThreadException], ...],
+    ) -> bool:
+        """Apply what is decided upon what there is, again if that has changed.
+
+        Args:
+            decide: returns the operation, which has to name what it was decided on; or
+                None to change nothing.
+            stale: the refusals that say that it has changed.
+
+        Returns:
+            whether there was anything to apply.
+
+        Raises:
+            Overloaded: others came between each time.
+            SessionThreadException: as :meth:`apply`.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            with self.store.read() as snapshot:
+                operation = decide(snapshot)
+            if operation is None:
+                return False
+            with suppress(*stale):
+                await self.aapply(operation)
+                return True
+        raise Overloaded
 
     def close(self) -> None:
         """Give up a writer of its own, and a store of its own. Twice is no error."""

@@ -24,7 +24,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from google.adk.errors.already_exists_error import AlreadyExistsError
@@ -37,9 +37,8 @@ from google.adk.sessions.base_session_service import (
 )
 from pydantic_core import to_jsonable_python
 
-from weft.integrations.desk import Desk, stamp
+from weft.integrations.desk import TIMEOUT_S, Desk, stamp
 from weft.integrations.google_adk_layout import (
-    ATTEMPTS_MAX,
     Change,
     Node,
     Where,
@@ -58,7 +57,6 @@ from weft.storage import (
     Batch,
     CreateSession,
     NameTaken,
-    Overloaded,
     RemoveThreads,
     Snapshot,
     StaleRevision,
@@ -68,9 +66,6 @@ from weft.storage import (
 )
 
 __all__ = ["WeftSessionService"]
-
-TIMEOUT_S: Final = 30.0
-"""How long a change may take: a flush takes milliseconds, a sick disk seconds."""
 
 
 class WeftSessionService(BaseSessionService):
@@ -197,22 +192,16 @@ class WeftSessionService(BaseSessionService):
         return await self._change(addition)
 
     async def _change(self, decide: Callable[[Snapshot], Change | None]) -> bool:
-        """Apply what is decided upon what there is, again if that has changed.
+        """Apply what is decided upon what there is; return whether there was any."""
 
-        Returns:
-            whether there was anything to apply.
-        """
-        for _ in range(ATTEMPTS_MAX):
-            with self._desk.store.read() as snapshot:
-                change = decide(snapshot)
+        def batch(snapshot: Snapshot) -> Batch | None:
+            change = decide(snapshot)
             if change is None:
-                return False
+                return None
             about: dict[str, Any] = stamp() | {"op_id": change.op_id}
-            batch = Batch(**about, parts=tuple(change.parts))
-            with suppress(StaleRevision, NameTaken):
-                await self._desk.aapply(batch)
-                return True
-        raise Overloaded
+            return Batch(**about, parts=tuple(change.parts))
+
+        return await self._desk.aapply_to_what_is(batch, (StaleRevision, NameTaken))
 
     def _session(self, where: Where, config: GetSessionConfig | None) -> Session | None:
         with self._desk.store.read() as snapshot:

@@ -16,7 +16,7 @@ from google.adk.events import Event
 from google.adk.sessions import Session, State
 from google.adk.sessions.base_session_service import GetSessionConfig
 
-from weft.integrations.desk import stamp
+from weft.integrations.desk import ATTEMPTS_MAX, stamp
 from weft.storage import (
     AppendState,
     CreateThreads,
@@ -30,13 +30,9 @@ from weft.storage.keys import name_key
 from weft.storage.operations import encode_value
 
 __all__ = [
-    "ATTEMPTS_MAX", "Change", "Node", "Where", "append", "begin", "by_scope",
+     "Change", "Node", "Where", "append", "begin", "by_scope",
     "events_of", "kept", "last_of", "next_attempt", "scoped", "told", "users_of",
 ]  # fmt: skip
-
-ATTEMPTS_MAX: Final = 100
-"""Somebody else's change came between, this often: each attempt means that one of the
-others succeeded."""
 
 _ROOT: Final = "adk"
 _PREFIXES: Final = (State.APP_PREFIX, State.USER_PREFIX, State.TEMP_PREFIX)

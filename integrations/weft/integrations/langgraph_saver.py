@@ -38,7 +38,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from weft.integrations.desk import Desk
+from weft.integrations.desk import TIMEOUT_S, Desk
 from weft.integrations.langgraph_listing import Listing
 from weft.integrations.langgraph_threads import Threads
 from weft.integrations.langgraph_translation import (
@@ -55,9 +55,6 @@ __all__ = ["SESSION_ID", "WeftSaver"]
 
 SESSION_ID: Final = "langgraph"
 """The session that owns threads which began with a checkpoint."""
-
-TIMEOUT_S: Final = 30.0
-"""How long a write may take: a flush takes milliseconds, a sick disk seconds."""
 
 
 class WeftSaver(Threads, BaseCheckpointSaver[str]):

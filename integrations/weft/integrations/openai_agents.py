@@ -24,14 +24,13 @@ hand (ThreadBusy): a workflow that calls agents keeps their memory on other thre
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 from agents.items import TResponseInputItem
 from agents.memory import SessionSettings
 
-from weft.integrations.desk import Desk, stamp
+from weft.integrations.desk import TIMEOUT_S, Desk, stamp
 from weft.storage import (
     AppendState,
     Batch,
@@ -39,7 +38,6 @@ from weft.storage import (
     InvalidArgument,
     NewThread,
     Operation,
-    Overloaded,
     Snapshot,
     StaleRevision,
     State,
@@ -55,13 +53,6 @@ __all__ = ["OWNER", "WeftSession"]
 
 OWNER: Final = "openai-agents"
 """The session that owns conversations which name no other one."""
-
-TIMEOUT_S: Final = 30.0
-"""How long a change may take: a flush takes milliseconds, a sick disk seconds."""
-
-ATTEMPTS_MAX: Final = 100
-"""Somebody else's change came between, this often: each attempt means that one of the
-others succeeded, so so many writers of one conversation are a defect of theirs."""
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -202,17 +193,14 @@ class WeftSession:
 
     async def _push(self, node_for: _NodeFor) -> None:
         """Append the node made for what is there, again if it was not the last."""
-        for _ in range(ATTEMPTS_MAX):
-            with self._desk.store.read() as snapshot:
-                is_new = snapshot.get(thread_key(self.session_id)) is None
-                last = self._last(snapshot)
-                node = node_for(snapshot, last)
-            if node is None:
-                return
-            with suppress(StaleRevision, ThreadExists):
-                await self._desk.aapply(self._change(node, last, is_new=is_new))
-                return
-        raise Overloaded(thread_id=self.session_id)
+
+        def addition(snapshot: Snapshot) -> Operation | None:
+            is_new = snapshot.get(thread_key(self.session_id)) is None
+            last = self._last(snapshot)
+            node = node_for(snapshot, last)
+            return None if node is None else self._change(node, last, is_new=is_new)
+
+        await self._desk.aapply_to_what_is(addition, (StaleRevision, ThreadExists))
 
     def _change(self, node: _Node, last: int, *, is_new: bool) -> Operation:
         append = AppendState(

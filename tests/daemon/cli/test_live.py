@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from select import select
+from typing import Any
 
 import msgspec
 import pytest
@@ -31,7 +32,8 @@ def thread_in(weft: Weft, session_id: str, name: str) -> str:
 def test_a_thread_is_watched_through_its_runs(daemon: Daemon, weft: Weft) -> None:
     thread_id = thread_in(weft, "watched", "x")
     with child("watch", thread_id, "--url", daemon.url) as watching:
-        run_until_seen(weft, watching, thread_id, daemon.socket)
+        seen = run_until_seen(weft, watching, thread_id, daemon.socket)
+    assert ["counted"] == list(seen["data"])
 
 
 def test_watching_goes_on_behind_an_event(daemon: Daemon, weft: Weft) -> None:
@@ -166,18 +168,20 @@ def test_watching_outlives_a_daemon_that_is_killed(tmp_path: Path, weft: Weft) -
         assert "waiting for the daemon" in first_line(watching)
         second = stack.enter_context(child(*serve, cwd=tmp_path))
         first_line(second)
-        run_until_seen(weft, watching, thread_id, socket)
+        seen = run_until_seen(weft, watching, thread_id, socket)
+        assert ["counted"] == list(seen["data"])
 
 
 def run_until_seen(
     weft: Weft, watching: subprocess.Popen[str], thread_id: str, socket: Path
-) -> None:
-    """Run a thread until who watches it sees the end of the run's states."""
+) -> Any:
+    """Run a thread until who watches it sees a state; return the event."""
     assert watching.stdout is not None
     readable = False
     while not readable:  # until one begins while it looks on
         assert 0 == weft("run", thread_id, "{}", "--socket", socket).code
         readable, _, _ = map(bool, select([watching.stdout], [], [], 0.5))
-    seen = ""
-    while seen != "values":
-        seen = msgspec.json.decode(watching.stdout.readline())["event"]
+    seen: dict[str, Any] = {"event": ""}
+    while seen["event"] != "values":
+        seen = msgspec.json.decode(watching.stdout.readline())
+    return seen

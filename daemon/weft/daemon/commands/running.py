@@ -1,6 +1,5 @@
 """``weft run`` and ``weft stream``: a thread's workflow, from the shell."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from weft.daemon.remote import Remote
     from weft.daemon.target import Target
 
-__all__ = ["raise_failure", "run", "stream"]
+__all__ = ["run", "stream"]
 
 _workflow_option = click.option(
     "--workflow", metavar="NAME", help="What to run.  [default: the thread's own]"
@@ -46,6 +45,7 @@ def run(
     stdin where that is no terminal. The workflow gets it as its config.
     """
     from weft.daemon.printing import print_json
+    from weft.daemon.remote_problems import raise_failure
 
     del output  # the result is JSON, whatever was asked for
     body = _body(text)
@@ -73,6 +73,7 @@ def stream(
     the run goes on.
     """
     from weft.daemon.printing import print_json
+    from weft.daemon.remote_problems import raise_failure
 
     body = _body(text) | {"stream_mode": ["values"], "on_disconnect": "continue"}
     with target.remote() as remote:
@@ -130,26 +131,3 @@ def _create(remote: "Remote", name: str, session_id: str, workflow: str | None) 
     spec = {"name": name} | ({"workflow": workflow} if workflow else {})
     body = {"threads": [spec], "create_session": True}
     remote.ask("POST", path_of("sessions", session_id, "threads"), body)
-
-
-def raise_failure(result: Any, thread_id: str) -> None:
-    """Raise what a run failed of, if it did.
-
-    Raises:
-        WorkflowExecutionError: it did.
-    """
-    if not isinstance(result, dict) or "__error__" not in result:
-        return
-    from weft.storage import WorkflowExecutionError
-
-    words = ": ".join(_words(result["__error__"]))
-    raise WorkflowExecutionError(f"The workflow failed: {words}.", thread_id=thread_id)
-
-
-def _words(error: Any) -> Iterator[str]:
-    if not isinstance(error, dict):
-        yield str(error)
-        return
-    for name in ("error", "message", "detail"):
-        if error.get(name):
-            yield str(error[name]).rstrip(".")
