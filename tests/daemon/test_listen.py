@@ -90,7 +90,8 @@ def test_an_address_is_free_again_at_once() -> None:
         address = Address(*listener.getsockname())
         with socket.create_connection((address.host, address.port), timeout=10):
             listener.accept()[0].close()  # this end waits out the connection
-    bind(address).close()
+    with bind(address) as again:
+        assert address == Address(*again.getsockname())
 
 
 def test_an_unknown_host_is_refused() -> None:

@@ -5,7 +5,7 @@ those of a test (``hurried``); what the alerts say stands in the shipped file.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,11 +35,16 @@ class Scene:
         self.daemon = daemon
         self.server = server
 
-    def expect(self, *alerts: str) -> None:
-        """Wait until these alerts fire."""
-        self.server.wait_for(
-            lambda: set(alerts) <= self.server.firing(), f"{alerts} fire"
-        )
+    def expect(
+        self, *alerts: str, meanwhile: Callable[[], object] = lambda: None
+    ) -> None:
+        """Wait until these alerts fire, and do something before each look at them."""
+
+        def fire() -> bool:
+            meanwhile()
+            return set(alerts) <= self.server.firing()
+
+        self.server.wait_for(fire, f"{alerts} fire")
 
     def expect_quiet(self, *alerts: str) -> None:
         """Wait until none of these alerts fires."""
@@ -157,12 +162,10 @@ def test_a_disk_that_is_nearly_full(small_disk: Scene) -> None:
 
 def test_a_disk_that_fills_up(small_disk: Scene) -> None:
     sizes_mb = itertools.count(1)
-
-    def fires() -> bool:
-        small_disk.daemon.suffer(f"ballast {next(sizes_mb)}")
-        return "WeftDiskFillsUp" in small_disk.server.firing()
-
-    small_disk.server.wait_for(fires, "WeftDiskFillsUp fires")
+    small_disk.expect(
+        "WeftDiskFillsUp",
+        meanwhile=lambda: small_disk.daemon.suffer(f"ballast {next(sizes_mb)}"),
+    )
     small_disk.daemon.suffer("ballast 0")
     small_disk.expect_quiet("WeftDiskFillsUp")
 

@@ -46,3 +46,6 @@ def test_a_scrape_without_the_token_is_refused(tmp_path: Path) -> None:
             lambda: "401" in str(server.get("targets")["activeTargets"]), "a refusal"
         )
         server.wait_for(lambda: "WeftDown" in server.firing(), "WeftDown")
+        (target,) = server.get("targets")["activeTargets"]
+        assert "down" == target["health"]
+        assert "401" in target["lastError"]

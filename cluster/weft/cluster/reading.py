@@ -48,6 +48,12 @@ _SCAN: Final = (
     " AND key >= %s::bytea AND key < %s::bytea ORDER BY key {} LIMIT %s::int"
 )
 _SCANS: Final = {False: _SCAN.format(""), True: _SCAN.format("DESC")}
+_SCAN_MANY: Final = (
+    "SELECT e.key, e.value FROM unnest(%s::bytea[], %s::bytea[]) AS q (low, high)"
+    " CROSS JOIN LATERAL (SELECT key, value FROM weft_entry"
+    ' WHERE tree = %s::text::"char" AND key >= q.low AND key < q.high) AS e'
+    " ORDER BY e.key"
+)
 _OF_KIND: Final = (
     'SELECT key, value FROM weft_entry WHERE tree = %s::text::"char"'
     " AND key > %s::bytea AND get_byte(value, 0) = %s::int ORDER BY key LIMIT %s::int"
@@ -191,6 +197,15 @@ class Reading:
             stretch = stretch.behind(rows[-1][0])
             size = sum(len(key) + len(value) for key, value in rows) // limit + 1
             limit = max(1, min(limit * GROWTH, LIMIT_MAX, CHUNK_SIZE_BYTES // size))
+
+    def scan_many(self, tree: str, prefixes: Sequence[bytes]) -> list[Item]:
+        """Return the entries with one of several prefixes, in order, from one look."""
+        if not prefixes:
+            return []
+        stretches = [Range.of(tree, prefix) for prefix in prefixes]
+        lows = [stretch.low for stretch in stretches]
+        highs = [stretch.high for stretch in stretches]
+        return self._line.ask(_SCAN_MANY, (lows, highs, tree))
 
     def of_kind(self, tree: str, code: int, after: bytes) -> Iterator[Item]:
         """Yield the entries of a tree whose values begin with a byte, in order.

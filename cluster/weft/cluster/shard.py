@@ -11,7 +11,7 @@ Guarantees:
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -35,7 +35,6 @@ from weft.cluster.shard_mail import (
 from weft.cluster.shard_news import Changed, Herald, Wake
 from weft.cluster.shard_runtime import SessionView, ShardRuntime
 from weft.cluster.statistics import PostgresStatistics
-from weft.storage import Operation, Snapshot
 from weft.storage.rules import subjects
 
 if TYPE_CHECKING:
@@ -46,6 +45,9 @@ __all__ = ["STALE_S", "Shard", "ShardReport"]
 STALE_S: Final = 3.0
 """How long a shard serves without having proven its epoch: three of the store's
 proofs."""
+
+_OF_ANYBODY: Final = {"TransferThreads", "RemoveThreads", "ForkThread", "Batch"}
+"""Operations on threads whose sessions they need not name."""
 
 Send = Callable[[int, Changed], "Call[Any]"]
 """Tells a peer what a commit changed there."""
@@ -114,18 +116,29 @@ class Shard:
             ShardUnavailable: the shard may not answer at present.
         """
         self.check_fresh()
-        asked = [self._send(letter) for letter in decode_letters(payload)]
+        letters = decode_letters(payload)
+        owners = self._owners(
+            thread_id for letter in letters for thread_id in _to_look_up(letter)
+        )
+        asked = [self._send(letter, owners) for letter in letters]
         answers = [await _answered(future) for future in asked]
-        for future in asked:
-            if future.op_id is not None:
-                await self._herald.heard(future.op_id)
+        await self._herald.heard(one.op_id for one in asked if one.op_id is not None)
         return encode(answers)
 
-    def _send(self, letter: Letter) -> Future[Any]:
+    def _owners(self, thread_ids: Iterable[str]) -> dict[str, str]:
+        """Return the sessions that own threads, by thread: one look for all of them."""
+        wanted = dict.fromkeys(thread_ids)
+        if not wanted:
+            return {}
+        with self._store.read() as snapshot:
+            found = snapshot.threads_of(wanted)
+            return {thread.thread_id: thread.session_id for thread in found}
+
+    def _send(self, letter: Letter, owners: Mapping[str, str]) -> Future[Any]:
         operation = letter.operation
         future: Future[Any] = Future()
         try:
-            shards = self._shards_of(operation, letter.session_id)
+            shards = self._shards_of(letter, owners)
         except ShardUnavailable as error:
             error.op_id = operation.op_id
             return Future.failed(error)
@@ -142,25 +155,19 @@ class Shard:
         )
         return future
 
-    def _shards_of(
-        self, operation: Operation, session_id: str | None
-    ) -> tuple[int, ...]:
+    def _shards_of(self, letter: Letter, owners: Mapping[str, str]) -> tuple[int, ...]:
         """Return the other shards whose sessions an operation concerns.
 
         Raises:
             WrongShard: the session that is asked is on one of them.
         """
         store = self._store
-        if session_id is not None and not store.owns(session_id):
-            raise _wrong_shard(session_id, store.shard_of(session_id))
-        session_ids, thread_ids = subjects(operation)
-        if session_id is None or (thread_ids and _may_have_owners(operation)):
-            with store.read() as snapshot:
-                owners = _owners(snapshot, thread_ids)
-            if session_id is None and owners and not store.owns(owners[0]):
-                raise _wrong_shard(owners[0], store.shard_of(owners[0]))
-            session_ids += owners
-        shards = {store.shard_of(one) for one in session_ids}
+        found = [owners[one] for one in _to_look_up(letter) if one in owners]
+        asked = letter.session_id or (found[0] if found else None)
+        if asked is not None and not store.owns(asked):
+            raise _wrong_shard(asked, store.shard_of(asked))
+        session_ids, _ = subjects(letter.operation)
+        shards = {store.shard_of(one) for one in session_ids + found}
         return tuple(sorted(shards - {self._number}))
 
     async def run(self, payload: bytes) -> bytes:
@@ -187,9 +194,7 @@ class Shard:
     def _check_run(self, order: RunOrder) -> None:
         store, session_id = self._store, order.session_id
         if session_id is None and order.thread_id is not None:
-            with store.read() as snapshot:
-                owners = _owners(snapshot, [order.thread_id])
-            session_id = owners[0] if owners else None
+            session_id = self._owners([order.thread_id]).get(order.thread_id)
         if session_id is not None and not store.owns(session_id):
             raise _wrong_shard(session_id, store.shard_of(session_id))
 
@@ -316,14 +321,12 @@ async def _answered(future: Future[Any]) -> Answer:
         return answer_failure(error)
 
 
-def _may_have_owners(operation: Operation) -> bool:
-    """Whether threads that it names may belong to sessions that it does not name."""
-    return operation.kind in {"TransferThreads", "RemoveThreads", "ForkThread", "Batch"}
-
-
-def _owners(snapshot: Snapshot, thread_ids: Sequence[str]) -> list[str]:
-    found = [snapshot.thread(thread_id) for thread_id in thread_ids]
-    return [thread.session_id for thread in found if thread is not None]
+def _to_look_up(letter: Letter) -> list[str]:
+    """Return the threads that may belong to sessions that a letter does not name."""
+    operation = letter.operation
+    if letter.session_id is None or operation.kind in _OF_ANYBODY:
+        return subjects(operation)[1]
+    return []
 
 
 def _wrong_shard(session_id: str, shard: int) -> WrongShard:

@@ -8,6 +8,7 @@ anew and which threads have left, before it answers. One that does not hear of i
 and it never decides one wrongly.
 
 Guarantees:
+    * a commit group is told in one call to each peer, whatever its size;
     * when a caller has its answer, the sessions of all shards that answer show it;
     * a thread that has left has no actor here any more; whoever waits for it is told;
     * a run that came along with its thread goes on here, from its last durable state.
@@ -29,6 +30,8 @@ from weft.storage.rules import Event
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Call
+
+    from weft.cluster.shard_store import ShardStore
 
 __all__ = ["Changed", "Herald", "Receiver", "Wake"]
 
@@ -72,24 +75,44 @@ def changes_by_shard(
         me: this shard. Its own views are fed by its writer; it is told only of threads
             that came from, or went to, another one.
     """
-    events: dict[int, list[Event]] = {}
+    notes: dict[int, _Note] = {}
     for outcome in outcomes:
-        shards = {shard_of(event.session_id) for event in outcome.events}
-        if shards - {me}:
-            for event in outcome.events:
-                events.setdefault(shard_of(event.session_id), []).append(event)
-    return {shard: _changed(found, shard == me) for shard, found in events.items()}
+        events: dict[int, list[Event]] = {}
+        for event in outcome.events:
+            events.setdefault(shard_of(event.session_id), []).append(event)
+        if events.keys() - {me}:
+            for shard, found in events.items():
+                notes.setdefault(shard, _Note()).add(found)
+    return {shard: note.changed(shard == me) for shard, note in notes.items()}
 
 
-def _changed(events: Sequence[Event], is_mine: bool) -> Changed:
-    released = {_thread(one) for one in events if one.change == "released"}
-    adopted = {_thread(one) for one in events if one.change == "adopted"}
-    session_ids = () if is_mine else (event.session_id for event in events)
-    return Changed(
-        tuple(dict.fromkeys(session_ids)),
-        tuple(sorted(released - adopted)),
-        tuple(sorted(adopted - released)),
-    )
+class _Note:
+    """What a shard is to be told of a group, one operation after the other."""
+
+    def __init__(self) -> None:
+        self._session_ids: dict[str, None] = {}
+        self._left: set[str] = set()
+        self._came: set[str] = set()
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take note of an operation's events.
+
+        A thread that has left and come back is in both: whoever hears of it strikes
+        off what left before it takes over what came.
+        """
+        self._session_ids.update(dict.fromkeys(event.session_id for event in events))
+        released = {_thread(one) for one in events if one.change == "released"}
+        adopted = {_thread(one) for one in events if one.change == "adopted"}
+        self._left |= released - adopted
+        self._came = self._came - released | (adopted - released)
+
+    def changed(self, is_mine: bool) -> Changed:
+        """Return it; the own sessions need not be read anew."""
+        return Changed(
+            () if is_mine else tuple(self._session_ids),
+            tuple(sorted(self._left)),
+            tuple(sorted(self._came)),
+        )
 
 
 def _thread(event: Event) -> str:
@@ -101,13 +124,15 @@ class Receiver(Resident):
 
     Args:
         services: the runtime's shared parts.
+        store: the shard's.
     """
 
     kind: ClassVar[str] = "system"
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, store: "ShardStore") -> None:
         super().__init__(services.scheduler, "receiver")
         self._services = services
+        self._store = store
 
     @handles(Changed)
     def _see(self, changed: Changed) -> None:
@@ -118,8 +143,8 @@ class Receiver(Resident):
             actor = None if cell is None else cell.actor
             if actor is not None:
                 actor.activate()
-        for thread_id in changed.came:
-            self._take_over(thread_id)
+        if changed.came:
+            self._take_over(changed.came)
 
     @handles(Wake)
     def _wake(self, wake: Wake) -> None:
@@ -141,20 +166,14 @@ class Receiver(Resident):
         )
         services.scheduler.post(cell, Release(error))
 
-    def _take_over(self, thread_id: str) -> None:
-        """Have the run go on that came along."""
-        with self._services.store.read() as snapshot:
-            thread = snapshot.thread(thread_id)
-            if thread is None:
-                return
-            queued = [run_id for run_id, _ in snapshot.queued_runs(thread_id)]
-            live = [] if thread.run_id is None else [thread.run_id]
-            runs = [snapshot.run(run_id) for run_id in live + queued]
+    def _take_over(self, thread_ids: Sequence[str]) -> None:
+        """Have the runs go on that came along."""
+        with self._store.read() as snapshot:
+            found = [*snapshot.unfinished([*snapshot.threads_of(thread_ids)])]
         root: Any = self._services.root.actor
-        for run in runs:
-            if run is not None:
-                cell = root.session(thread.session_id)
-                self._services.scheduler.post_system(cell, Resume(run, thread))
+        for run, thread in found:
+            cell = root.session(thread.session_id)
+            self._services.scheduler.post_system(cell, Resume(run, thread))
 
 
 class Herald:
@@ -183,18 +202,13 @@ class Herald:
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Tell whoever is concerned by a group; on the writer's OS thread."""
-        for outcome in outcomes:
-            if len(outcome.events) < 2 and not self._is_foreign(outcome):  # noqa: PLR2004
-                continue  # nearly all
-            changes = changes_by_shard((outcome,), self._shard_of, self._me)
-            calls = [
-                self._receive(changed)
-                if shard == self._me
-                else self._send(shard, changed)
-                for shard, changed in changes.items()
-            ]
-            if calls:
-                self._calls[outcome.operation.op_id] = calls
+        abroad = [outcome for outcome in outcomes if self._is_foreign(outcome)]
+        changes = changes_by_shard(abroad, self._shard_of, self._me)
+        calls = [
+            self._receive(changed) if shard == self._me else self._send(shard, changed)
+            for shard, changed in changes.items()
+        ]
+        self._calls.update((outcome.operation.op_id, calls) for outcome in abroad)
 
     def tell_again(self, snapshot: Snapshot) -> None:
         """Tell what the process before may have committed and not told.
@@ -217,9 +231,10 @@ class Herald:
             self._shard_of(event.session_id) != self._me for event in outcome.events
         )
 
-    async def heard(self, op_id: str) -> None:
-        """Return when the peers have heard of an operation, or have had their time."""
-        calls = self._calls.pop(op_id, ())
+    async def heard(self, op_ids: Iterable[str]) -> None:
+        """Return when the peers have heard of operations, or have had their time."""
+        told = [self._calls.pop(op_id, ()) for op_id in op_ids]
+        calls = {call for calls in told for call in calls}
         if calls:
             waits = [asyncio.wrap_future(call) for call in calls]
             done, late = await asyncio.wait(waits, timeout=PATIENCE_S)

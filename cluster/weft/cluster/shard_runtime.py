@@ -62,7 +62,7 @@ class ShardRuntime(Runtime):
         if store.fence.shard != KEEPER:
             policy = replace(policy, interval_s=NEVER_S)
         runtime = cls(store, workflows=workflows, retention=policy, **options)
-        runtime._receiver = Receiver(runtime._services)
+        runtime._receiver = Receiver(runtime._services, store)
         return runtime
 
     _receiver: Receiver

@@ -3,15 +3,15 @@
 Same answers as every :class:`~weft.storage.snapshot.Snapshot`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from weft.cluster.reading import Reading
 from weft.storage.codec import code_of, decode
-from weft.storage.ids import pack_id
+from weft.storage.ids import pack_id, unpack_id
 from weft.storage.keys import association_key, thread_key
-from weft.storage.records import Association, Session, Thread
+from weft.storage.records import Association, Run, Session, Thread
 from weft.storage.snapshot import Snapshot
 
 __all__ = ["PostgresSnapshot"]
@@ -50,7 +50,11 @@ class PostgresSnapshot(Snapshot):
 
     def threads(self, session_id: str) -> Iterator[Thread]:
         """Yield a session's live threads, ordered by name."""
-        ids = (thread_id for _, thread_id in self.names(session_id))
+        return self.threads_of(thread_id for _, thread_id in self.names(session_id))
+
+    def threads_of(self, thread_ids: Iterable[str]) -> Iterator[Thread]:
+        """Yield those of some threads that are live, in the order of the ids."""
+        ids = iter(thread_ids)
         while batch := list(islice(ids, _BATCH)):
             keys = [thread_key(thread_id)[-1] for thread_id in batch]
             found = self._reading.get_many("T", keys)
@@ -58,6 +62,22 @@ class PostgresSnapshot(Snapshot):
                 thread = decode("T", key, found[key]) if key in found else None
                 if isinstance(thread, Thread):
                     yield thread
+
+    def unfinished(self, threads: Sequence[Thread]) -> Iterator[tuple[Run, Thread]]:
+        """Yield the runs of some threads that have not ended, in the order of turns.
+
+        Most threads have none, and that takes one look for all of them.
+        """
+        prefixes = [b"\x02" + pack_id(thread.thread_id) for thread in threads]
+        queued = self._reading.scan_many("R", prefixes)
+        waited_for = {unpack_id(key, 1)[0] for key, _ in queued}
+        for thread in threads:
+            run_ids = [] if thread.run_id is None else [thread.run_id]
+            if thread.thread_id in waited_for:
+                run_ids += [run_id for run_id, _ in self.queued_runs(thread.thread_id)]
+            for run in map(self.run, run_ids):
+                if run is not None:
+                    yield run, thread
 
     def associations(
         self, session_id: str, *, active_only: bool = True

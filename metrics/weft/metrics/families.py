@@ -25,7 +25,14 @@ from weft.metrics.exemplars import ExemplarsByKey, shown_exemplars
 from weft.metrics.metric import OTHER, Buckets, Metric
 from weft.storage.statistics import HISTOGRAM_BUCKETS, HistogramSnapshot
 
-__all__ = ["Histograms", "Key", "Numbers", "histogram_family", "number_family"]
+__all__ = [
+    "Histograms",
+    "Key",
+    "Numbers",
+    "histogram_family",
+    "number_family",
+    "summed",
+]
 
 Key = tuple[str, ...]
 """The values of a metric's labels, in their order."""
@@ -78,7 +85,7 @@ def histogram_family(
     for key, histogram in histograms.items():
         place = _closed(metric, key)
         known = totals.get(place, _EMPTY)
-        totals[place] = histogram if known is _EMPTY else _sum(known, histogram)
+        totals[place] = histogram if known is _EMPTY else summed((known, histogram))
     family = HistogramMetricFamily(metric.name, metric.help, labels=_names(metric))
     for place, total in totals.items():
         counts = _cumulated(buckets, total)
@@ -123,9 +130,13 @@ def _closed(metric: Metric, key: Key) -> Key:
     )
 
 
-def _sum(a: HistogramSnapshot, b: HistogramSnapshot) -> HistogramSnapshot:
-    counts = tuple(x + y for x, y in zip(a.counts, b.counts, strict=True))
-    return HistogramSnapshot(counts, a.total + b.total)
+def summed(histograms: Iterable[HistogramSnapshot]) -> HistogramSnapshot:
+    """Return what several histograms hold together."""
+    held = [each for each in histograms if any(each.counts)]
+    if not held:
+        return _EMPTY
+    counts = tuple(map(sum, zip(*(each.counts for each in held), strict=True)))
+    return HistogramSnapshot(counts, sum(each.total for each in held))
 
 
 @cache

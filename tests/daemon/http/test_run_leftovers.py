@@ -66,8 +66,9 @@ def test_the_thread_stays_if_it_is_to_be_kept(client: Client) -> None:
 def test_the_thread_of_a_run_that_nobody_joins_goes_after_a_while() -> None:
     with serving() as client:
         client.app.site.temporary = Temporary(client.runtime, grace_s=0.0)
-        client.post("/runs", json=BODY).raise_for_status()
+        thread_id = thread_in(client.post("/runs", json=BODY))
         wait_until_none(client.runtime)
+        assert 404 == client.get(f"/threads/{thread_id}").status_code
 
 
 def test_who_was_cut_off_still_finds_the_answer(client: Client) -> None:

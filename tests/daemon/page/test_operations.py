@@ -79,8 +79,8 @@ def test_pages_follow_as_one_scrolls_and_keys_move(page: Page, api: Api) -> None
     expect(rows(page).nth(1)).to_be_focused()
     oldest = rows(page).filter(has_text="create session")
     expect(oldest).to_have_count(0)
-    for _ in range(9):  # to the end of what has come so far
-        page.keyboard.press("End")
+    while oldest.count() == 0:
+        page.keyboard.press("End")  # to the end of what has come so far
         expect(page.locator("[data-row]:focus")).to_be_visible()
     expect(oldest).to_have_count(1)
     assert rows(page).count() < 60  # of 470

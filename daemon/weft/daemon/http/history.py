@@ -22,9 +22,10 @@ import msgspec
 
 from weft.actors import RuntimeStatistics
 from weft.daemon.http.counting import HttpCounter
+from weft.metrics.families import summed
 from weft.metrics.readings import read
 from weft.storage import SessionThreadException
-from weft.storage.statistics import HISTOGRAM_BUCKETS, HistogramSnapshot
+from weft.storage.statistics import HistogramSnapshot
 
 __all__ = ["INTERVAL_S", "History", "Look", "Sampler"]
 
@@ -36,8 +37,6 @@ INTERVAL_S: Final = 2.0
 LOOKS_MAX: Final = 151
 MINUTES_MAX: Final = 61
 MINUTE_S: Final = 60.0
-
-_NOTHING: Final = HistogramSnapshot((0,) * HISTOGRAM_BUCKETS, 0)
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -157,7 +156,7 @@ class History:
             now_s,
             time.time(),
             numbers,
-            _sum(durations.values()),
+            summed(durations.values()),
             statistics.store.flush_ns,
             statistics.writer.group_operations,
         )
@@ -219,14 +218,3 @@ def _parts(numbers: Any) -> dict[str, float]:
             key = f"{name}:{labels[-1]}"
             found[key] = found.get(key, 0) + value
     return found
-
-
-def _sum(histograms: Iterable[HistogramSnapshot]) -> HistogramSnapshot:
-    counts = [0] * HISTOGRAM_BUCKETS
-    total = 0
-    for histogram in histograms:
-        total += histogram.total
-        for bucket, count in enumerate(histogram.counts):
-            if count:
-                counts[bucket] += count
-    return HistogramSnapshot(tuple(counts), total) if total or any(counts) else _NOTHING

@@ -1,5 +1,6 @@
 // The daemon's HTTP API: one function that asks, the token, and what went wrong.
 
+import { pathOf } from "./router.js";
 import { createStore } from "./store.js";
 
 const TOKEN = "weft.token";
@@ -41,10 +42,7 @@ function renew() {
 
 /** The address of a path, given as its parts; each may hold any character. */
 export function addressOf(parts, query = {}) {
-  const path = parts.map(encodeURIComponent).join("/");
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const search = new URLSearchParams(given).toString();
-  return new URL(path + (search && `?${search}`), new URL("./", document.baseURI));
+  return new URL(pathOf(parts, query), new URL("./", document.baseURI));
 }
 
 /** The headers that go with every request. */

@@ -99,7 +99,7 @@ export async function report(parts, body, onProgress) {
 }
 
 /** A function that takes text as it comes and tells of whole events. */
-export function parser(onEvent) {
+function parser(onEvent) {
   let rest = "";
   return (text) => {
     const blocks = (rest + text).replace(/\r\n/g, "\n").split("\n\n");

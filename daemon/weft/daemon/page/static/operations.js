@@ -6,12 +6,12 @@ import { duration, moment, plural, words } from "./format.js";
 import { List } from "./list.js";
 import { useFeed } from "./live.js";
 import { Operation } from "./operation.js";
-import { Badge, Card, Empty, Failure, Json, Loading, SessionLink, ThreadLink } from "./parts.js";
+import { Badge, Card, Empty, Failure, Loading, SessionLink, ThreadLink } from "./parts.js";
 import { place, refine } from "./router.js";
-import { Field } from "./talking.js";
+import { Field, useTyped } from "./talking.js";
+import { Value } from "./work.js";
 
 const PAGE = 300;
-const TYPING_MS = 400;
 const COLUMNS = [
   { name: "seq", className: "number seq" },
   { name: "time", className: "when narrow-hidden" },
@@ -80,14 +80,8 @@ function useFresh({ session_id: session, thread_id: thread }, live) {
 
 /** A field that filters once its typist pauses. */
 function Filter({ name, label, query }) {
-  const [value, setValue] = useState(query[name] || "");
-  useEffect(() => setValue(query[name] || ""), [query[name]]);
-  useEffect(() => {
-    const wanted = value.trim();
-    if (wanted === (query[name] || "")) return undefined;
-    const timer = setTimeout(() => refine({ ...place.get().query, [name]: wanted }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
+  const filter = (text) => refine({ ...place.get().query, [name]: text.trim() });
+  const [value, setValue] = useTyped(query[name] || "", filter);
   return html`<${Field} name=${name} label=${label} value=${value} set=${setValue} />`;
 }
 
@@ -101,7 +95,7 @@ function Detail({ of: one, close }) {
     <p>Idempotency key <span class="mono">${one.op_id}</span></p>
     ${sessions.length > 0 && html`<p>Sessions ${sessions}</p>`}
     ${threads.length > 0 && html`<p>Threads ${threads}</p>`}
-    ${one.error !== null && html`<${Json} value=${one.error} label="Why it was refused" />`}
+    ${one.error !== null && html`<${Value} of=${one.error} label="Why it was refused" />`}
   <//></div>`;
 }
 

@@ -69,8 +69,3 @@ export function Diff({ lines, label }) {
   };
   return html`<div class="diff" role="region" aria-label=${label} tabindex="0">${lines.map(line)}</div>`;
 }
-
-/** Any JSON, indented. */
-export function Json({ value, label = "JSON" }) {
-  return html`<pre class="json" tabindex="0" role="region" aria-label=${label}>${JSON.stringify(value, null, 2)}</pre>`;
-}

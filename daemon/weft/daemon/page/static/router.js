@@ -23,9 +23,14 @@ function decoded(text) {
 /** The address of a place, for an `href`: link("sessions", id), or with a query last. */
 export function link(name, ...rest) {
   const query = typeof rest.at(-1) === "object" ? rest.pop() : {};
+  return "#/" + pathOf([name, ...rest], query);
+}
+
+/** Parts of a path, each of any characters, and behind it what of the query is given. */
+export function pathOf(parts, query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const search = new URLSearchParams(given).toString();
-  return "#/" + [name, ...rest].map(encodeURIComponent).join("/") + (search && `?${search}`);
+  return parts.map(encodeURIComponent).join("/") + (search && `?${search}`);
 }
 
 /** Go to a place. */

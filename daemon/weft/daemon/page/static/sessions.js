@@ -1,6 +1,6 @@
 // Sessions: search and filter, the tree of sessions and threads, one of them at its side.
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
 import { post } from "./api.js";
 import { moment, plural } from "./format.js";
 import { List } from "./list.js";
@@ -8,10 +8,9 @@ import { Badge, Empty, Failure, Loading, short } from "./parts.js";
 import { go, link, refine } from "./router.js";
 import { Session } from "./session.js";
 import { useSessionTree } from "./session_tree.js";
-import { attempt, confirm, Field } from "./talking.js";
+import { attempt, confirm, Field, useTyped } from "./talking.js";
 
 const ROW_PX = 36;
-const TYPING_MS = 250;
 const SLIDE = { duration: 450, easing: "cubic-bezier(.2, .8, .2, 1)" };
 const STATUS = [["", "Open and closed"], ["open", "Open only"], ["closed", "Closed only"]];
 const ORDER = [["", "In the store's order"], ["-updated_at", "Last changed first"], ["-created_at", "Newest first"], ["user_id", "By user"]];
@@ -36,14 +35,7 @@ function Sessions({ parts: [chosen], query }) {
 
 /** A field that waits until the one who types has paused. */
 function Search({ value, set }) {
-  const [text, setText] = useState(value);
-  const latest = useRef(set);
-  latest.current = set;
-  useEffect(() => {
-    if (text === value) return undefined;
-    const timer = setTimeout(() => latest.current(text), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text, value]);
+  const [text, setText] = useTyped(value, set);
   return html`<${Field} name="search" label="Search" type="search" placeholder="part of an id or a user" value=${text} set=${setText} />`;
 }
 

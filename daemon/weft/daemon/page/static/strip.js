@@ -1,9 +1,10 @@
 // The consistency strip: a mark for each of the last checks.
 
 import { html } from "./vendor/preact-htm.js";
+import { total } from "./figures.js";
 import { moment, plural } from "./format.js";
 
-export const found = (check) => Object.values(check.found).reduce((sum, number) => sum + number, 0);
+export const found = (check) => total(Object.values(check.found));
 
 /** Marks of checks, the last one at the right. */
 export function Strip({ checks, places = 60 }) {

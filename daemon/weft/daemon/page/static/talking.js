@@ -1,9 +1,10 @@
 // Talking with the one who looks: dialogs that ask, and short messages that go away.
 
-import { html, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { createStore, useStore } from "./store.js";
 
 const TOAST_MS = 5000;
+const TYPING_MS = 250;
 
 const asked = createStore(null);
 const toasts = createStore([]);
@@ -84,6 +85,20 @@ function Question({ title, text, action, danger, fields, answer }) {
       </div>
     </form>
   </dialog>`;
+}
+
+/** What is typed over a value; `set` gets it once the one who types has paused. */
+export function useTyped(value, set) {
+  const [text, setText] = useState(value);
+  const latest = useRef(set);
+  latest.current = set;
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text === value) return undefined;
+    const timer = setTimeout(() => latest.current(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, value]);
+  return [text, setText];
 }
 
 /** A labelled input; `set` gets its value. */
