@@ -18,6 +18,8 @@ from weft.actors import collector as collector_module
 from weft.actors.collector import (
     FULL_AT_LATEST_AFTER,
     FULL_DUE_AFTER,
+    MIDDLE_AFTER,
+    YOUNG,
     Collector,
 )
 from weft.actors.dispatcher import Dispatcher
@@ -114,7 +116,8 @@ def test_a_busy_dispatcher_is_left_alone_until_there_is_too_much_to_look_at(
             young.append(Circle())
         # Python also wants a quarter of what was there before to be new.
         quarter = collector._frozen_max // 4
-        assert len(young) <= 700 * 11 * (FULL_AT_LATEST_AFTER + 4) + quarter
+        most = YOUNG * (MIDDLE_AFTER + 1) * (FULL_AT_LATEST_AFTER + 4)
+        assert len(young) <= most + quarter
         collector._look()  # nothing is due
         assert 1 == collector.full_collections
     finally:
@@ -170,7 +173,8 @@ def test_a_runtime_that_is_told_to_takes_the_collector_over_until_it_is_closed(
     assert {} == plain.statistics().collector.pauses
     runtimes = [open_runtime(collector=True) for _ in range(2)]
     for runtime in runtimes:
-        assert (*before[:2], FULL_AT_LATEST_AFTER) == gc.get_threshold()
+        own = (YOUNG, MIDDLE_AFTER, FULL_AT_LATEST_AFTER)
+        assert own == gc.get_threshold()
         assert gc.get_freeze_count()
         gc.collect(0)
         assert runtime.statistics().collector.pauses["0"].count

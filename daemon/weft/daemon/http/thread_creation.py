@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from weft.daemon.http.call import Call
-from weft.daemon.http.decoding import Id, Name
+from weft.daemon.http.decoding import Id
 from weft.daemon.http.first_answer import first_thread
 from weft.daemon.http.problems import Fault, RequestFault
 from weft.daemon.http.protocol import SESSION_ID, THREAD_NAME
@@ -29,6 +29,7 @@ from weft.storage import (
     Thread,
     new_id,
 )
+from weft.storage.ids import check_id, check_name
 from weft.storage.operations import DEFAULT_WORKFLOW, encode_mapping, encode_value
 from weft.storage.retention import HISTORY_KEY
 
@@ -60,10 +61,7 @@ _NAMESPACE: Final = UUID("b8e7a0d4-5f0e-5d0f-9d5c-6f1b8f1d7a11")
 ATTEMPTS_MAX: Final = 5
 """Two that create one session at a time: one of them is told so, and looks again."""
 
-_KINDS: Final[dict[str, Any]] = {SESSION_ID: Id, THREAD_NAME: Name}
-
-for _kind in _KINDS.values():
-    msgspec.json.Decoder(_kind)  # at import: see the decoders of bodies
+_CHECKS: Final = {SESSION_ID: check_id, THREAD_NAME: check_name}
 
 
 class TimeToLive(msgspec.Struct):
@@ -279,8 +277,8 @@ def text_in(metadata: dict[str, Any], key: str) -> str | None:
     if given is None:
         return None
     try:
-        taken: str = msgspec.convert(given, _KINDS[key])
-    except msgspec.ValidationError as error:
+        taken = _CHECKS[key](given, key)
+    except InvalidArgument as error:
         path = f"$.metadata.{key}"
         detail = f"The body is wrong at {path}: {error}."
         raise RequestFault(422, detail, [Fault("body", path, str(error))]) from error
