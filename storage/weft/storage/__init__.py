@@ -37,6 +37,7 @@ from weft.storage.errors import (
 )
 from weft.storage.fsck import FsckReport, fsck
 from weft.storage.ids import new_id
+from weft.storage.items_reader import ItemReader
 from weft.storage.lmdb import LmdbStore
 from weft.storage.manifest import Manifest
 from weft.storage.operations import (
@@ -71,6 +72,7 @@ from weft.storage.operations_checkpoints import (
     PutCheckpoint,
     PutWrites,
 )
+from weft.storage.operations_items import PutItem, RemoveItem, TouchItems
 from weft.storage.records import (
     Association,
     Interaction,
@@ -81,6 +83,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 from weft.storage.repair import RepairReport
 from weft.storage.restore import restore
 from weft.storage.retention import History, Retention
@@ -110,6 +113,8 @@ __all__ = [
     "Inconsistency",
     "Interaction",
     "InvalidArgument",
+    "Item",
+    "ItemReader",
     "LmdbStore",
     "Manifest",
     "MemoryStore",
@@ -124,8 +129,10 @@ __all__ = [
     "Overloaded",
     "PendingWrite",
     "PutCheckpoint",
+    "PutItem",
     "PutWrites",
     "RecordStep",
+    "RemoveItem",
     "RemoveThreads",
     "RenameThread",
     "Repair",
@@ -163,6 +170,7 @@ __all__ = [
     "ThreadRemovalError",
     "ThreadTransferError",
     "Tombstone",
+    "TouchItems",
     "TrackInteraction",
     "TransferThreads",
     "UpdateSession",

@@ -29,6 +29,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 
 __all__ = ["CRC_RESIDUE", "SEEDS", "code_of", "decode", "encode"]
 
@@ -62,6 +63,7 @@ _KINDS: Final[dict[int, type]] = {
     0x78: PendingWrite,
     0x80: ChannelValue,
     0x88: StepResult,
+    0x90: Item,
 }
 _HEADS: Final = {kind: bytes([code]) for code, kind in _KINDS.items()}
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {

@@ -187,7 +187,7 @@ def _compared(snapshot: Snapshot, findings: _Findings) -> int:
         findings.tell("stale", where, detail)
     owned = report.sessions + report.threads + report.associations
     owned += report.states + report.runs + report.operations
-    owned += sum(1 for _ in snapshot.entries("C"))
+    owned += sum(1 for tree in ("C", "K") for _ in snapshot.entries(tree))
     return owned + _intact(snapshot, findings, _UNCOMPARED)
 
 

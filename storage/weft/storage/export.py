@@ -47,7 +47,7 @@ from weft.storage.snapshot import Snapshot
 
 __all__ = ["export_lines", "row_count", "whole_file", "write_export"]
 
-_TREES: Final = ("L", "S", "T", "R", "X", "C", "I")
+_TREES: Final = ("L", "S", "T", "R", "X", "C", "I", "K")
 
 _PLACE_SIZE_BYTES: Final = len(log_place(0))
 
@@ -98,6 +98,7 @@ def row_count(snapshot: Snapshot) -> int:
         + held.interactions
         + held.associations
         + held.tombstones
+        + held.items
         + log
     )
 

@@ -66,6 +66,10 @@ _REMEMBERED: Final = frozenset(
 )
 """Small, and looked up again. A state may have 16 MiB and is not."""
 
+_COUNTED_ENTRIES: Final = {"C": "graph_entries", "K": "items"}
+"""The field of :class:`Counters` for trees of which every entry counts: those of graphs
+and items are not remembered, so each is looked for as it comes or goes."""
+
 _COUNTED: Final = frozenset({SESSION, THREAD, RUN, STATE, INTERACTION, ASSOCIATION})
 
 
@@ -175,8 +179,8 @@ class Group(Draft):
             items.sort()
             if tree == "T":
                 self._frontier.move_past(items)
-            elif tree == "C":
-                self._count_entries({raw for raw, _ in items}, 1)
+            elif tree in _COUNTED_ENTRIES:
+                self._count_entries(tree, {raw for raw, _ in items}, 1)
             self._transaction.put_many(tree, items)
         self.writes = {}
 
@@ -207,16 +211,20 @@ class Group(Draft):
     def _delete(self, tree: str, raw: bytes) -> None:
         if tree == "X" and self._transaction.get(tree, raw) is not None:
             self._add("states", None, -1)
-        elif tree == "C":
-            self._count_entries([raw], -1)
+        elif tree in _COUNTED_ENTRIES:
+            self._count_entries(tree, [raw], -1)
         self._transaction.delete(tree, raw)
 
-    def _count_entries(self, keys: Iterable[bytes], change: int) -> None:
-        """Count entries of graphs that come or go; one that is replaced stays."""
+    def _count_entries(self, tree: str, keys: Iterable[bytes], change: int) -> None:
+        """Count entries that come or go; one that is replaced stays.
+
+        What comes and goes in one group is counted as none, for the record of counts is
+        not to tell how operations were grouped.
+        """
         for raw in keys:
-            is_there = self._transaction.get("C", raw) is not None
-            if is_there == (change < 0):
-                self._add("graph_entries", None, change)
+            is_there = self._transaction.get(tree, raw) is not None
+            comes_or_goes = is_there == (change < 0)
+            self._add(_COUNTED_ENTRIES[tree], None, change if comes_or_goes else 0)
 
     def _count(self, old: Any, new: Any) -> None:
         """Keep the counters exact: every record was read before it is replaced."""

@@ -22,6 +22,7 @@ R     03 | run | step name                   StepResult
 X     thread | step                          State
 C     :mod:`weft.storage.keys_checkpoints`   what graphs leave
 I     session | seq | position               Interaction
+K     :mod:`weft.storage.keys_items`         Item
 L     seq | position                         OperationRecord
 O     op id                                  place in L
 M     name                                   format, counters, notes
@@ -61,7 +62,7 @@ __all__ = [
     "thread_run_key",
 ]
 
-TREES: Final = ("S", "T", "R", "X", "C", "I", "L", "O", "M")
+TREES: Final = ("S", "T", "R", "X", "C", "I", "K", "L", "O", "M")
 
 Key = tuple[Any, ...]
 """A kind, its arguments, then the tree and the bytes it lies under: made once, used

@@ -1,5 +1,11 @@
-"""What a backup says of itself: ``manifest.json`` beside the copy of the store."""
+"""What a backup says of itself: ``manifest.json`` beside the copy of the store.
 
+The store keeps a copy of the last one beside it, as ``last-backup.json``: so that who
+looks at the store sees when it was last backed up. It is a note, not a promise: nobody
+knows whether that backup still exists, and a note that cannot be written fails nothing.
+"""
+
+import contextlib
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -11,9 +17,10 @@ import msgspec
 from weft.storage.errors import StoreCorrupt
 from weft.storage.mark import write_whole
 
-__all__ = ["MANIFEST_NAME", "Manifest", "transcribe"]
+__all__ = ["LAST_BACKUP_NAME", "MANIFEST_NAME", "Manifest", "transcribe"]
 
 MANIFEST_NAME: Final = "manifest.json"
+LAST_BACKUP_NAME: Final = "last-backup.json"
 
 _CHUNK_SIZE_BYTES: Final = 1 << 20
 
@@ -63,8 +70,24 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def write(self, backup: Path) -> None:
         """Write it into a backup, durably."""
-        data = msgspec.json.format(msgspec.json.encode(self)) + b"\n"
-        write_whole(backup / MANIFEST_NAME, data)
+        write_whole(backup / MANIFEST_NAME, self._encoded())
+
+    def note(self, directory: Path) -> None:
+        """Leave a copy beside the store that was backed up, if that can be written."""
+        with contextlib.suppress(OSError):
+            write_whole(directory / LAST_BACKUP_NAME, self._encoded())
+
+    @classmethod
+    def last_of(cls, directory: Path) -> Self | None:
+        """Return the manifest of a data directory's last backup; None if unknown."""
+        try:
+            data = (directory / LAST_BACKUP_NAME).read_bytes()
+            return msgspec.json.decode(data, type=cls)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _encoded(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
 
 def transcribe(

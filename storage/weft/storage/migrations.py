@@ -15,6 +15,11 @@ To add a format: change the layout, raise ``FORMAT`` in :mod:`weft.storage.store
 the way from the format before it to :data:`MIGRATIONS`, and a data directory of the
 new format with ``python -m tests.storage.formats.make`` when it is released. A tree
 that a format drops stays in ``TREES`` as long as stores that have it are migrated.
+
+What only comes along, a tree of its own (K, of items) or a field at a
+record's end, is no new format: a version that does not know the tree opens the store
+as ever, leaves it alone and copies it into its backups. Its exports, and its check,
+know nothing of what lies there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

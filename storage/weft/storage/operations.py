@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from weft.storage.encoding import (
+    VALUE_DEPTH_MAX,
     VALUE_SIZE_BYTES_MAX,
     encode_change,
     encode_fields,
@@ -28,6 +29,7 @@ from weft.storage.operations_checkpoints import (
     PutCheckpoint,
     PutWrites,
 )
+from weft.storage.operations_items import ItemOperation
 from weft.storage.operations_runs import (
     Failure,
     FinishRun,
@@ -43,6 +45,7 @@ from weft.storage.records import EMPTY, NIL
 __all__ = [
     "DEFAULT_WORKFLOW",
     "PARTS_MAX",
+    "VALUE_DEPTH_MAX",
     "VALUE_SIZE_BYTES_MAX",
     "AppendState",
     "Batch",
@@ -264,6 +267,7 @@ class Expire(_Operation, frozen=True, kw_only=True, tag=True):
         states: thread id, first and last step.
         checkpoints: thread id; how many of each namespace stay, the newest; before
             when those that go were written, microseconds since the Unix epoch.
+        items: namespace and key; when its time was over, likewise.
     """
 
     log: tuple[tuple[bytes, str], ...] = ()
@@ -273,6 +277,7 @@ class Expire(_Operation, frozen=True, kw_only=True, tag=True):
     runs: tuple[tuple[str, str], ...] = ()
     states: tuple[tuple[str, int, int], ...] = ()
     checkpoints: tuple[tuple[str, int, int], ...] = ()
+    items: tuple[tuple[tuple[str, ...], str, int], ...] = ()
 
 
 class Repair(_Operation, frozen=True, kw_only=True, tag=True):
@@ -338,4 +343,5 @@ Operation = (
     | Batch
     | GraphOperation
     | AssociationOperation
+    | ItemOperation
 )

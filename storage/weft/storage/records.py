@@ -293,6 +293,7 @@ class Counters(msgspec.Struct, array_like=True):
         threads: live threads by status.
         runs: by status.
         graph_entries: of the tree of checkpoints, its index as well.
+        items: of the key-value store, expired ones as well.
     """
 
     sessions: dict[str, int] = {}
@@ -303,3 +304,4 @@ class Counters(msgspec.Struct, array_like=True):
     associations: int = 0
     tombstones: int = 0
     graph_entries: int = 0
+    items: int = 0

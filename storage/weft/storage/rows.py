@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Union
 import msgspec
 from msgspec.structs import fields
 
+from weft.storage.encoding import check_readable
 from weft.storage.ids import check_id, check_name
 from weft.storage.plain import to_json, to_msgpack
 from weft.storage.records import (
@@ -30,6 +31,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 
 __all__ = [
     "EXPORT_FORMAT",
@@ -102,6 +104,7 @@ KINDS: Final[dict[type[Record], str]] = {
     State: "state",
     Interaction: "interaction",
     GraphEntry: "graph",
+    Item: "item",
     OperationRecord: "operation",
 }
 
@@ -180,7 +183,7 @@ def _record_of(found: Any) -> Row:
     for _, name, encoded in _COLUMNS[kind]:
         value = getattr(found, name)
         if encoded:
-            value = msgspec.Raw(to_msgpack(bytes(value)))
+            value = _stored(value, name, kind)
         elif name in _IDS and value is not None:
             check_id(value, name)
         elif name in _NAMES:
@@ -190,6 +193,13 @@ def _record_of(found: Any) -> Row:
     if place is not None and not all(0 <= number < 1 << 63 for number in place):
         raise BadRow(f"{place} is no place")
     return Row(kind(*values), place)
+
+
+def _stored(plain: msgspec.Raw, name: str, kind: type[Record]) -> msgspec.Raw:
+    data = to_msgpack(bytes(plain))
+    if kind is not OperationRecord:  # its result wraps records that hold values
+        check_readable(data, name)
+    return msgspec.Raw(data)
 
 
 _NAMES: Final = frozenset(("thread_name", "name"))

@@ -23,9 +23,11 @@ import msgspec
 from weft.storage import operations as op
 from weft.storage import operations_associations as op_row
 from weft.storage import operations_checkpoints as op_graph
+from weft.storage import operations_items as op_item
 from weft.storage import rules_associations as rows
 from weft.storage import rules_checkpoints as graphs
 from weft.storage import rules_fork as forks
+from weft.storage import rules_items as items
 from weft.storage import rules_repair as repairs
 from weft.storage import rules_retention as retention
 from weft.storage import rules_runs as runs
@@ -103,6 +105,8 @@ def reads(operation: op.Operation) -> list[Key]:
     """
     if isinstance(operation, op.Batch):
         return [key for part in operation.parts for key in reads(part)]
+    if isinstance(operation, op_item.ItemOperation):
+        return items.reads(operation)
     session_ids, thread_ids = subjects(operation)
     match operation:
         case op.RenameThread() | op.UpdateThread():
@@ -223,6 +227,9 @@ _RULES: Final[dict[type, Callable[[Context, Any], Any]]] = {
     op_graph.CopyCheckpoints: graphs.copy_checkpoints,
     op_row.SaveAssociation: rows.save_association,
     op_row.DeleteAssociation: rows.delete_association,
+    op_item.PutItem: items.put_item,
+    op_item.RemoveItem: items.remove_item,
+    op_item.TouchItems: items.touch_items,
 }
 
 RESULTS: Final[dict[str, Any]] = {
@@ -251,5 +258,8 @@ RESULTS: Final[dict[str, Any]] = {
     "CopyCheckpoints": int,
     "SaveAssociation": Association,
     "DeleteAssociation": bool,
+    "PutItem": bool,
+    "RemoveItem": bool,
+    "TouchItems": int,
 }
 """The type of each kind of operation's answer, to decode a stored one."""

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from msgspec.structs import replace
 
 from weft.storage.codec import decode
-from weft.storage.errors import StoreCorrupt
+from weft.storage.errors import InvalidArgument, StoreCorrupt
 from weft.storage.ids import pack_id
 from weft.storage.keys import (
     Key,
@@ -39,6 +39,7 @@ from weft.storage.keys import (
     thread_run_key,
 )
 from weft.storage.keys_checkpoints import RUN_THREADS, belongs, run_of, run_thread_key
+from weft.storage.keys_items import check_item_key
 from weft.storage.records import (
     Association,
     Interaction,
@@ -51,6 +52,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 from weft.storage.rows import GraphEntry, Row
 from weft.storage.view import Draft
 
@@ -257,6 +259,16 @@ def _interaction(draft: Draft, row: Row, verbatim: bool) -> Verdict:
     return "imported" if _put(draft, key, interaction, what) else "unchanged"
 
 
+def _item(draft: Draft, row: Row, _verbatim: bool) -> Verdict:
+    item: Any = row.record
+    what = f"item {item.key!r} of namespace {item.namespace}"
+    try:
+        key = check_item_key(item.namespace, item.key)
+    except InvalidArgument as error:
+        raise Unfit(f"{what} has no place: {error.message}") from error
+    return "imported" if _put(draft, key, item, what) else "unchanged"
+
+
 def _operation(draft: Draft, row: Row, verbatim: bool) -> Verdict:
     record: Any = row.record
     seq, position = row.place or (0, 0)
@@ -282,5 +294,6 @@ _RULES: Final[dict[type, Callable[[Draft, Row, bool], Verdict]]] = {
     State: _state,
     GraphEntry: _graph,
     Interaction: _interaction,
+    Item: _item,
     OperationRecord: _operation,
 }

@@ -32,6 +32,7 @@ from weft.storage.keys_checkpoints import entry_key
 from weft.storage.records import Association, Run, StateRef, Thread, Tombstone
 from weft.storage.rules_checkpoints import graph_of
 from weft.storage.rules_context import Context
+from weft.storage.rules_items import forget_item
 from weft.storage.rules_threads import remove_thread
 
 __all__ = ["Forgotten", "expire"]
@@ -52,6 +53,7 @@ class Forgotten(msgspec.Struct, frozen=True):
     runs: int = 0
     states: int = 0
     checkpoints: int = 0
+    items: int = 0
 
     @property
     def total(self) -> int:
@@ -68,7 +70,7 @@ def expire(context: Context, operation: op.Expire) -> Forgotten:
     named = sum(max(0, last - first + 1) for _, first, last in operation.states)
     named += len(operation.log) + len(operation.threads) + len(operation.tombstones)
     named += len(operation.associations) + len(operation.runs)
-    named += len(operation.checkpoints)
+    named += len(operation.checkpoints) + len(operation.items)
     if named > op.PARTS_MAX:
         raise InvalidArgument(
             f"One operation forgets at most {op.PARTS_MAX} records, not {named}."
@@ -81,6 +83,7 @@ def expire(context: Context, operation: op.Expire) -> Forgotten:
         runs=sum(_run(context, *item) for item in operation.runs),
         states=sum(_states(context, *item) for item in operation.states),
         checkpoints=sum(_checkpoints(context, *i) for i in operation.checkpoints),
+        items=sum(forget_item(context, *item) for item in operation.items),
     )
 
 
