@@ -1,0 +1,166 @@
+"""Webhooks: telling others that runs have ended.
+
+A run that was started with a URL stands in the outbox from before its client learns of
+it until the receiver has taken its end. An OS thread of its own, with an event loop,
+tells; requests of clients never wait for it.
+
+Guarantees:
+    * at least once: kill -9 at any moment between makes the next process tell, and the
+      receiver knows a repetition by its ``webhook-id``, which is the run's;
+    * at the end of the process requests under way get ``STOP_TIMEOUT_S``; what was not
+      taken then is told by the next one.
+
+A run that is removed before it was told, or with its thread, is not told any more. A
+thread that exists for its run only stays until then.
+"""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Final, Self
+
+from weft.actors import Future, Runtime
+from weft.daemon.webhook_config import WebhooksConfig
+from weft.daemon.webhook_courier import Courier
+from weft.daemon.webhook_outbox import Noted, Outbox
+from weft.daemon.webhook_signature import Signer
+from weft.metrics import WebhookStatistics
+from weft.storage import Overloaded, SessionThreadException, StoreClosed
+
+if TYPE_CHECKING:
+    from weft.daemon.webhook_network import Resolve
+
+__all__ = ["Webhooks"]
+
+logger = logging.getLogger("weft.webhooks")
+
+STOP_TIMEOUT_S: Final = 2.0
+"""For requests under way at the end: as long as answers get."""
+
+WAITING_MAX: Final = 10_000
+"""Runs that are to be told of: each is a task, and a file."""
+
+
+class Webhooks:
+    """Tells of the ends of one runtime's runs, for the time of a with block.
+
+    Args:
+        runtime: whose.
+        config: where webhooks may go, and how often they are tried.
+        directory: of what is to be told; None to keep it in memory only.
+        signer: signs what is told; nothing is signed if omitted.
+        resolver: of names; the system's if omitted.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: WebhooksConfig,
+        directory: Path | None,
+        signer: Signer | None = None,
+        resolver: "Resolve | None" = None,
+    ) -> None:
+        self._guard = config.guard
+        self._courier = Courier(runtime, config, signer or Signer(), resolver)
+        self._outbox = Outbox(directory)
+        self._open: dict[str, dict[str, Future[None]]] = {}
+        self._number = 0
+        self._changing = Lock()
+        self._ready = Event()
+        self._os_thread = Thread(target=self._run, name="weft-webhooks", daemon=True)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        left = self._outbox.read()
+        self._os_thread.start()
+        self._ready.wait()
+        for noted in left:
+            self._begin(noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._os_thread.join()
+
+    def statistics(self) -> WebhookStatistics:
+        """Return the numbers so far; callable from any OS thread."""
+        return self._courier.statistics()
+
+    def check(self, url: str) -> None:
+        """Refuse a URL before anything is done with it.
+
+        Raises:
+            Forbidden: no webhook may go there.
+            Overloaded: too many runs are to be told of.
+        """
+        self._guard.target(url)
+        if self._number >= WAITING_MAX:
+            words = f"The ends of {WAITING_MAX} runs are to be told already."
+            raise Overloaded(words, details={"retry_after_s": 5.0})
+
+    def follow(self, noted: Noted) -> None:
+        """Tell of a run's end, and whatever happens; takes a flush of the disk.
+
+        Raises:
+            OSError: it could not be written down.
+        """
+        self._outbox.enter(noted)
+        self._begin(noted)
+
+    async def told(self, thread_id: str) -> None:
+        """Wait until all is told of a thread's runs, or given up; on any event loop."""
+        for future in list(self._open.get(thread_id, {}).values()):
+            await future
+
+    def _begin(self, noted: Noted) -> None:
+        """Follow a run, unless that is done already; from any OS thread."""
+        with self._changing:
+            of_thread = self._open.setdefault(noted.thread_id, {})
+            if noted.run_id in of_thread:
+                return
+            of_thread[noted.run_id] = Future()
+            self._number += 1
+        with contextlib.suppress(RuntimeError):  # closed: the next process tells
+            self._loop.call_soon_threadsafe(self._start, noted)
+
+    def _end(self, noted: Noted) -> None:
+        with self._changing:
+            of_thread = self._open[noted.thread_id]
+            future = of_thread.pop(noted.run_id)
+            self._number -= 1
+            if not of_thread:
+                del self._open[noted.thread_id]
+        future.set(None)
+
+    # On the OS thread
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._ready.set()
+        await self._stopping.wait()
+        await self._courier.stop(STOP_TIMEOUT_S)
+
+    def _start(self, noted: Noted) -> None:
+        task = self._loop.create_task(self._tell(noted))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, noted: Noted) -> None:
+        try:
+            await self._courier.tell(noted)
+            self._outbox.remove(noted.run_id)
+        except StoreClosed:  # the next process tells
+            return
+        except (SessionThreadException, OSError):
+            logger.exception(
+                "run %s is not told of by this process",
+                noted.run_id,
+                extra={"run_id": noted.run_id, "thread_id": noted.thread_id},
+            )
+        self._end(noted)
