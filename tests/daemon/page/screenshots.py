@@ -9,6 +9,7 @@ import argparse
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,10 @@ SIZE = (1280, 800)
 SIZE_BYTES_MAX = 150_000
 LIFE_S = 75.0
 SCHEMES = ("light", "dark")
+LIVING = ("overview", "actors", "store")
+SILENT = {"actors", "store", "consistency"}
+"""They ask again and again in place of following the events."""
+
 DAMAGES = ("second_list", "removed_row", "wrong_counters")
 
 
@@ -40,8 +45,8 @@ def main() -> None:
             ids = furnish(api)
             with living(api, [ids["holiday"], ids["reading-list"]]):
                 threading.Event().wait(options.life)
-                for scheme in SCHEMES:
-                    _overview(browser, api, options.out, scheme)
+                for scheme, name in product(SCHEMES, LIVING):
+                    _as_it_is(browser, api, options.out, scheme, name)
             for scheme in SCHEMES:
                 _sessions(browser, api, ids, options.out, scheme)
             for scheme in SCHEMES:
@@ -61,9 +66,9 @@ def _damaged(data: Path) -> Iterator[Api]:
         yield api
 
 
-def _overview(browser: Browser, api: Api, out: Path, scheme: str) -> None:
-    with _looking(browser, api, scheme, "overview") as page:
-        _take(page, out / f"page-overview-{scheme}.png")
+def _as_it_is(browser: Browser, api: Api, out: Path, scheme: str, place: str) -> None:
+    with _looking(browser, api, scheme, place) as page:
+        _take(page, out / f"page-{place}-{scheme}.png")
 
 
 def _sessions(
@@ -106,7 +111,7 @@ def _consistency(browser: Browser, api: Api, out: Path, scheme: str) -> None:
 @contextmanager
 def _looking(browser: Browser, api: Api, scheme: str, *place: str) -> Iterator[Page]:
     with opened(browser, api.url, dark=scheme == "dark", size=SIZE) as (page, watch):
-        (go if place == ("consistency",) else go_and_listen)(page, *place)
+        (go if place[0] in SILENT else go_and_listen)(page, *place)
         settled(page)
         yield page
         assert [] == watch.faults

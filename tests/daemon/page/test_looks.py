@@ -12,7 +12,16 @@ from tests.daemon.page.sample import furnish
 from tests.daemon.page.serving import Api
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PLACES = ["overview", "sessions", "session", "thread", "consistency", "operations"]
+PLACES = [
+    "overview",
+    "sessions",
+    "session",
+    "thread",
+    "actors",
+    "store",
+    "consistency",
+    "operations",
+]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from weft.daemon.http.problems import RequestFault
 from weft.storage import StoreClosed
 from weft.storage.records import datetime_from_us
 
-__all__ = ["figures"]
+__all__ = ["admit", "figures"]
 
 figures: Final = Table("daemon")
 
@@ -106,7 +106,7 @@ class AlertsView(msgspec.Struct):
 @figures.get("/figures")
 async def get_figures(call: Call[None, After]) -> FiguresView:
     """Return what was done lately, and what there is now."""
-    _admit(call)
+    admit(call)
     return await call.beside(lambda: _figures(call))
 
 
@@ -116,12 +116,18 @@ async def list_alerts(call: Call[None, None]) -> AlertsView:
 
     All but WeftDown, which only somebody outside can tell, and those of a cluster.
     """
-    _admit(call)
+    admit(call)
     await call.beside(call.site.history.look)
     return AlertsView(call.site.alerts.alerts(), len(RULES))
 
 
-def _admit(call: Call[Any, Any]) -> None:
+def admit(call: Call[Any, Any]) -> None:
+    """Let in who may see what is about everybody, while there is something to see.
+
+    Raises:
+        RequestFault: the token is bound to one owner.
+        StoreClosed: the runtime is closed.
+    """
     if call.access.owner is not None:
         detail = "This is about everybody's sessions. Use a token without an owner."
         raise RequestFault(HTTPStatus.FORBIDDEN, detail)

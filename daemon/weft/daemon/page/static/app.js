@@ -1,6 +1,7 @@
 // The shell: which page is shown, whether the daemon answers, who may look.
 
 import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
+import { actors } from "./actors.js";
 import { connection, epoch, forgetToken, get, hasToken, useToken } from "./api.js";
 import { consistency } from "./consistency.js";
 import { operations } from "./operations.js";
@@ -8,10 +9,11 @@ import { overview } from "./overview.js";
 import { link, place } from "./router.js";
 import { sessions } from "./sessions.js";
 import { useStore } from "./store.js";
+import { storePage } from "./store_page.js";
 import { Field, Talking } from "./talking.js";
 import { thread } from "./thread.js";
 
-const PAGES = [overview, sessions, thread, consistency, operations];
+const PAGES = [overview, sessions, thread, actors, storePage, consistency, operations];
 const RETRY_MS = 3000;
 const WORDS = { unknown: "connecting", live: "live", offline: "offline", denied: "token needed" };
 

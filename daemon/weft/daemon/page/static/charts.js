@@ -108,14 +108,14 @@ export function Heatmap({ columns, bounds, places, label }) {
   </div>`;
 }
 
-/** Shares of a whole as one bar, with their names and numbers below. */
+/** Shares of a whole as one bar, with their names and numbers (or `text`) below. */
 export function Shares({ parts, label }) {
-  const words = `${label}: ${parts.map(({ name, value }) => `${value} ${name}`).join(", ")}`;
+  const words = `${label}: ${parts.map(({ name, value, text }) => `${text ?? value} ${name}`).join(", ")}`;
   const present = parts.filter(({ value }) => value);
-  const share = ({ name, value, tone }) => html`
-    <i key=${name} class=${`tone-${tone}`} style=${{ flexGrow: value }} title=${`${name}: ${value}`}></i>`;
-  const entry = ({ name, value, tone }) => html`
-    <li key=${name}><i class=${`tone-${tone}`}></i>${name} <b>${count(value)}</b></li>`;
+  const share = ({ name, value, tone, text }) => html`
+    <i key=${name} class=${`tone-${tone}`} style=${{ flexGrow: value }} title=${`${name}: ${text ?? value}`}></i>`;
+  const entry = ({ name, value, tone, text }) => html`
+    <li key=${name}><i class=${`tone-${tone}`}></i>${name} <b>${text ?? count(value)}</b></li>`;
   return html`<div class="shares">
     <div class="shares-bar" role="img" aria-label=${words}>
       ${present.length ? present.map(share) : html`<i class="tone-none"></i>`}
