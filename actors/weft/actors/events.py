@@ -19,8 +19,9 @@ import contextlib
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
+from weft.actors.door import check_limit
 from weft.actors.future import Future
 from weft.storage import (
     OperationRecord,
@@ -30,7 +31,7 @@ from weft.storage import (
     StoreClosed,
 )
 
-__all__ = ["Events", "EventsExpired", "Feed"]
+__all__ = ["Chunk", "Events", "EventsExpired", "Feed"]
 
 CHUNK_ENTRIES: Final = 256
 """Entries of the log read at once: under a millisecond, so that an event loop may."""
@@ -44,25 +45,25 @@ class EventsExpired(SessionThreadException):
     exit_code = 65
 
     @property
-    def resume_after(self) -> int:
-        """Behind which ``seq`` the log still has everything."""
-        return int(self.details.get("resume_after", 0))
+    def resume_after(self) -> Any:
+        """Where the log still has everything behind: what ``events()`` takes."""
+        return self.details.get("resume_after", 0)
 
 
-class _Chunk(NamedTuple):
+class Chunk(NamedTuple):
     """What one look at the log behind a place found.
 
     Attributes:
-        after_seq: the place.
+        after: the place, as the feed has them: a ``seq`` here.
         generation: how often the writer had committed before.
         applied: operations.
-        end_seq: how far it looked.
+        end: how far it looked.
     """
 
-    after_seq: int
+    after: Any
     generation: int
     applied: Sequence[OperationRecord]
-    end_seq: int
+    end: Any
 
 
 class _Shared(NamedTuple):
@@ -99,7 +100,7 @@ class Feed:
         self._store = store
         self._next: Future[None] = Future()
         self._generation = 0
-        self._last: _Chunk | None = None
+        self._last: Chunk | None = None
         self._shared: _Shared | None = None
         self.closed = False
 
@@ -137,22 +138,33 @@ class Feed:
         with self._store.read() as snapshot:
             return snapshot.seq
 
-    def look(self, after_seq: int) -> _Chunk:
+    def events(self, after: int | None, timeout_s: float | None) -> "Events":
+        """Return the changes behind an operation, None for those from now on.
+
+        Raises:
+            InvalidArgument: that is no operation's number.
+        """
+        after_seq = self.end_seq if after is None else after
+        return Events(self, check_limit(after_seq, "after_seq"), timeout_s)
+
+    def look(self, after: Any) -> Chunk:
         """Return a chunk of what was applied behind a place.
 
         Raises:
             EventsExpired: something between has been forgotten.
         """
         last, generation = self._last, self._generation
-        if last is not None and last[:2] == (after_seq, generation):
+        if last is not None and last[:2] == (after, generation):
             return last
-        with self._store.read() as snapshot:
-            chunk = _chunk(snapshot, after_seq, generation)
-        self._last = chunk
+        self._last = chunk = self._look(after, generation)
         return chunk
 
+    def _look(self, after: Any, generation: int) -> Chunk:
+        with self._store.read() as snapshot:
+            return _chunk(snapshot, after, generation)
 
-def _chunk(snapshot: Snapshot, after_seq: int, generation: int) -> _Chunk:
+
+def _chunk(snapshot: Snapshot, after_seq: int, generation: int) -> Chunk:
     found = islice(snapshot.operations(after_seq), CHUNK_ENTRIES)
     # The refusals at the beginning of a log stand behind 0 and have no seq.
     applied = [record for record in found if record.seq is not None]
@@ -162,7 +174,7 @@ def _chunk(snapshot: Snapshot, after_seq: int, generation: int) -> _Chunk:
         _check_whole(after_seq, applied[0].seq or 0)
     elif snapshot.seq > after_seq:
         applied, end_seq = _behind_refusals(snapshot, after_seq)
-    return _Chunk(after_seq, generation, applied, end_seq)
+    return Chunk(after_seq, generation, applied, end_seq)
 
 
 def _behind_refusals(
@@ -208,9 +220,14 @@ class Events:
         self._feed = feed
         self._timeout_s = timeout_s
         self._unread: deque[OperationRecord] = deque()
-        self._looked_seq = after_seq
+        self._looked: Any = after_seq
         self._closed: Future[None] = Future()
         self.after_seq = after_seq
+
+    @property
+    def cursor(self) -> int | str:
+        """Behind what was handed out: what ``events()`` takes to go on."""
+        return self.after_seq
 
     def close(self) -> None:
         """Read no more; a reader that waits sees the end."""
@@ -236,12 +253,16 @@ class Events:
         loop = asyncio.get_running_loop()
         while True:
             more, ended = self._feed.next_in(loop), self._ended
-            if self._look():
+            if await self._look_beside():
                 return self._take()
             if ended:
                 raise StopAsyncIteration
             async with asyncio.timeout(self._timeout_s):
                 await asyncio.shield(more)
+
+    async def _look_beside(self) -> bool:
+        """Look from an event loop, which a look at a file may hold up."""
+        return self._look()
 
     def _look(self) -> bool:
         """Return whether there is something to read; look at the log if not."""
@@ -249,11 +270,11 @@ class Events:
             return False
         if not self._unread:
             try:
-                chunk = self._feed.look(self._looked_seq)
+                chunk = self._feed.look(self._looked)
             except StoreClosed:  # the reader came too late for the last ones
                 return False
             self._unread.extend(chunk.applied)
-            self._looked_seq = chunk.end_seq
+            self._looked = chunk.end
         return bool(self._unread)
 
     def _take(self) -> OperationRecord:

@@ -1,13 +1,13 @@
 """Assistants: the registered workflows, by name and by id."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.daemon.http.asking import detail_of
+from tests.daemon.http.asking import client_of, detail_of
 from tests.daemon.http.count_workflow import count
 from weft.actors import Runtime, workflow
 from weft.storage import MemoryStore
@@ -19,6 +19,18 @@ def answer(_context: Any, _config: Any) -> None:
 
 
 answer.function.__doc__ = None
+
+
+class Wanted(TypedDict):
+    """Who is greeted."""
+
+    name: str
+
+
+@workflow
+def greet(_context: Any, config: Wanted) -> Iterator[dict[str, int]]:
+    """Greet somebody."""
+    yield {config["name"]: 1}
 
 
 @pytest.fixture
@@ -94,15 +106,35 @@ def test_they_are_counted(client: TestClient) -> None:
     assert 1 == client.post("/assistants/count", json={"name": "count"}).json()
 
 
-def test_a_function_has_one_version_no_schemas_and_no_graph(
-    client: TestClient,
-) -> None:
+def test_a_function_has_one_version(client: TestClient) -> None:
     versions = client.post("/assistants/count/versions", json={}).json()
     assert [1] == [each["version"] for each in versions]
-    schemas = client.get("/assistants/count/schemas").json()
-    assert {"count", None} == set(schemas.values())
-    for path in ("graph", "subgraphs", "subgraphs/inner"):
-        assert "no graph" in detail_of(client.get(f"/assistants/count/{path}"), 501)
+
+
+def test_a_function_is_a_graph_of_one_node(client: TestClient) -> None:
+    drawn = client.get("/assistants/count/graph?xray=true").json()
+    assert ["__start__", "count", "__end__"] == [each["id"] for each in drawn["nodes"]]
+    assert [("__start__", "count"), ("count", "__end__")] == [
+        (each["source"], each["target"]) for each in drawn["edges"]
+    ]
+    for path in ("subgraphs", "subgraphs/inner?recurse=true"):
+        assert {} == client.get(f"/assistants/count/{path}").json()
+
+
+def test_a_function_says_with_its_annotations_what_it_takes(
+    client: TestClient,
+) -> None:
+    silent = client.get("/assistants/count/schemas").json()
+    assert {"count", None} == set(silent.values())
+    with (
+        Runtime.open(store=MemoryStore(), workflows=[greet]) as runtime,
+        client_of(runtime) as other,
+    ):
+        schemas = other.get("/assistants/greet/schemas").json()
+    wanted, state = schemas["input_schema"], schemas["state_schema"]
+    assert {"name": {"type": "string"}} == wanted["$defs"]["Wanted"]["properties"]
+    assert {"type": "integer"} == state["additionalProperties"]
+    assert state == schemas["output_schema"]
 
 
 @pytest.mark.parametrize(

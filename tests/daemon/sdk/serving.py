@@ -8,6 +8,7 @@ from langgraph_sdk.client import SyncLangGraphClient
 
 from tests.daemon.http.count_workflow import count
 from tests.daemon.sdk.graphs import adder, asker, nested
+from tests.daemon.sdk_runs.talking import talking
 from weft.actors import Runtime
 from weft.daemon.app import create_app
 from weft.daemon.listen import Address, bind
@@ -21,7 +22,12 @@ TIMEOUT_S = 10.0
 @pytest.fixture
 def runtime() -> Iterator[Runtime]:
     """Return a runtime with graphs and a workflow without one."""
-    graphs = {"add": adder(), "ask": asker(), "nest": nested()}
+    graphs = {
+        "add": adder(),
+        "ask": asker(),
+        "nest": nested(),
+        "talk": talking().compile(),
+    }
     workflows = [graph_workflow(graph, name=name) for name, graph in graphs.items()]
     workflows.append(count)
     with Runtime.open(store=MemoryStore(), workflows=workflows) as opened:

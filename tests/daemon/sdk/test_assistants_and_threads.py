@@ -32,8 +32,8 @@ def on_a_loop(url: str, act: Act) -> Any:
 
 def test_assistants_are_the_registered_workflows(client: SyncLangGraphClient) -> None:
     names = [each["name"] for each in client.assistants.search()]
-    assert ["add", "ask", "count", "nest"] == names
-    assert 4 == client.assistants.count()
+    assert ["add", "ask", "count", "nest", "talk"] == names
+    assert 5 == client.assistants.count()
     page: Any = client.assistants.search(limit=3, response_format="object")
     assert (3, "3") == (len(page["assistants"]), page["next"])
     found = client.assistants.get("add")
@@ -63,9 +63,6 @@ def test_what_is_not_there_yet_says_so(client: SyncLangGraphClient) -> None:
     for ask in (
         lambda: client.assistants.create("add"),
         lambda: client.assistants.delete("add"),
-        client.crons.search,
-        lambda: client.store.put_item(["a"], "k", {"v": 1}),
-        lambda: client.store.search_items(["a"]),
     ):
         with pytest.raises(APIStatusError, match="does not have this yet") as caught:
             ask()
@@ -280,7 +277,7 @@ def test_the_asynchronous_client_does_the_same(url: str) -> None:
         return names, found, history, copy, await client.threads.count()
 
     names, found, history, copy, number = on_a_loop(url, act)
-    assert ["add", "ask", "count", "nest"] == names
+    assert ["add", "ask", "count", "nest", "talk"] == names
     assert ["t7"] == [thread["thread_id"] for thread in found]
     assert [["double"]] == [state["next"] for state in history]
     assert (3, 1) == (copy["values"]["n"], copy["metadata"]["x"])

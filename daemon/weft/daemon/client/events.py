@@ -21,25 +21,29 @@ class RemoteEvents:
 
     Args:
         connection: to the daemon.
-        after_seq: begin behind this operation; 0 for the whole log.
+        after: begin behind this operation, or this cursor; 0: the whole log, None: from
+            now on.
         timeout_s: how long to wait for a change, in seconds; then `pykka.Timeout` is
             raised. None waits for ever.
 
     Attributes:
-        after_seq: the last operation that was handed out: where to resume.
+        after_seq: the last operation that was handed out.
+        cursor: where to resume: what ``events()`` takes; before a cluster, whose many
+            logs have no one number for it, a text.
     """
 
     def __init__(
-        self, connection: Connection, after_seq: int, timeout_s: float | None
+        self, connection: Connection, after: int | str | None, timeout_s: float | None
     ) -> None:
-        self.after_seq = after_seq
+        self.after_seq = after if isinstance(after, int) else 0
+        self.cursor = after
         closed: Future[None] = Future()
-        self._stream: PacedStream[OperationRecord] = PacedStream(
+        self._stream: PacedStream[_Told] = PacedStream(
             connection.loop,
             on_close=lambda: closed.try_set(None),
             timeout_s=timeout_s,
         )
-        reading = _read(connection, after_seq, self._stream)
+        reading = _read(connection, after, self._stream)
         connection.begin(until(closed, reading), self._stream.fail)
 
     def close(self) -> None:
@@ -64,22 +68,27 @@ class RemoteEvents:
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
-    def _noted(self, record: OperationRecord) -> OperationRecord:
+    def _noted(self, told: "_Told") -> OperationRecord:
+        event_id, record = told
         self.after_seq = record.seq or self.after_seq
+        self.cursor = int(event_id) if event_id.isdecimal() else event_id
         return record
 
 
+_Told = tuple[str, OperationRecord]
+
+
 async def _read(
-    connection: Connection, after_seq: int, stream: PacedStream[OperationRecord]
+    connection: Connection, after: int | str | None, stream: PacedStream[_Told]
 ) -> None:
-    query = {"after_seq": after_seq}
+    query = {"after_id" if isinstance(after, str) else "after_seq": after}
     request = Request(method="GET", path="/events", query=query)
     async with connection.follow(request) as events:
         async for event in events:
             if event.event == "goodbye":
                 break
             if event.event == "operation":
-                await stream.put(operation_of(event.data))
+                await stream.put((event.id, operation_of(event.data)))
             else:
                 _check(event.event, event.data)
     stream.finish()

@@ -5,16 +5,15 @@ wherever an id is. Workflows are code: assistants are neither created nor change
 """
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from weft.actors import StateKeeper, Workflow
+from weft.actors import Workflow
 from weft.daemon.http.call import Call, Reply
 from weft.daemon.http.endpoint import Table
+from weft.daemon.http.function_schemas import drawing_of, schemas_of
 from weft.daemon.http.json_filter import contains
-from weft.daemon.http.problems import RequestFault
 from weft.daemon.http.protocol import assistant_id_of, selected, workflow_name_of
 
 __all__ = ["assistants"]
@@ -147,18 +146,24 @@ async def get_assistant(call: Call[None, None]) -> Assistant:
 
 @assistants.get("/assistants/{assistant_id}/schemas")
 async def get_assistant_schemas(call: Call[None, None]) -> Schemas:
-    """Return what an assistant takes, gives and keeps; null where it does not say."""
+    """Return what an assistant takes, gives and keeps; null where it does not say.
+
+    A graph says it with its schemas, a function with its annotations.
+    """
     workflow = _workflow(call)
     keeper = workflow.keeper
-    found = {} if keeper is None else await call.beside(keeper.schemas)
-    return Schemas(workflow.name, **found)
+    if keeper is None:
+        return Schemas(workflow.name, **schemas_of(workflow.function))
+    return Schemas(workflow.name, **await call.beside(keeper.schemas))
 
 
 @assistants.get("/assistants/{assistant_id}/graph")
 async def get_assistant_graph(call: Call[None, GraphDepth]) -> Drawing:
-    """Return the nodes and edges of an assistant that is a graph."""
-    keeper = _graph(_workflow(call))
-    depth = _depth(call.query.xray)
+    """Return the nodes and edges of an assistant; a function is one node."""
+    workflow, depth = _workflow(call), _depth(call.query.xray)
+    keeper = workflow.keeper
+    if keeper is None:
+        return Drawing(**drawing_of(workflow.name))
     return Drawing(**await call.beside(lambda: keeper.graph(depth)))
 
 
@@ -184,7 +189,9 @@ async def _subgraphs(
     call: Call[None, Recursion], namespace: str | None
 ) -> dict[str, Schemas]:
     workflow = _workflow(call)
-    keeper, recurse = _graph(workflow), call.query.recurse
+    keeper, recurse = workflow.keeper, call.query.recurse
+    if keeper is None:
+        return {}
     found = await call.beside(lambda: keeper.subgraphs(namespace, recurse=recurse))
     return {name: Schemas(workflow.name, **each) for name, each in found.items()}
 
@@ -193,13 +200,6 @@ def _workflow(call: Call[Any, Any]) -> Workflow:
     workflows = call.runtime.workflows
     names = [workflow.name for workflow in workflows]
     return workflows.get(workflow_name_of(call.path("assistant_id"), names))
-
-
-def _graph(workflow: Workflow) -> StateKeeper:
-    if workflow.keeper is None:
-        detail = f"Workflow {workflow.name!r} is a function: it has no graph to show."
-        raise RequestFault(HTTPStatus.NOT_IMPLEMENTED, detail)
-    return workflow.keeper
 
 
 def _matching(call: Call[Any, Any], wanted: AssistantFilter) -> list[Assistant]:

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { Client } from "@langchain/langgraph-sdk";
 
 const client = new Client({ apiUrl: process.argv[2], callerOptions: { maxRetries: 0 } });
-const { assistants, threads, runs } = client;
+const { assistants, crons, threads, runs, store } = client;
 
 async function status(promise) {
   try {
@@ -134,6 +134,44 @@ const withRuns = {
     assert.deepEqual((await runs.list(threadId)).map((each) => each.run_id), [run.run_id]);
     await runs.delete(threadId, run.run_id);
     assert.equal(await status(runs.get(threadId, run.run_id)), 404);
+  },
+
+  async "items are put, found, listed and removed"() {
+    const place = ["js", "notes"];
+    await store.putItem(place, "one", { n: 1, kind: "x" }, { ttl: 60 });
+    await store.putItem(place, "two", { n: 2, kind: "x" });
+    const one = await store.getItem(place, "one");
+    assert.deepEqual([one.namespace, one.key, one.value.n], [place, "one", 1]);
+    assert.equal(one.createdAt, one.updatedAt);
+    const { items } = await store.searchItems(["js"], { filter: { n: { $gt: 1 } } });
+    assert.deepEqual(items.map((each) => each.key), ["two"]);
+    const { namespaces } = await store.listNamespaces({ prefix: ["js"], maxDepth: 2 });
+    assert.deepEqual(namespaces, [place]);
+    assert.equal(await status(store.searchItems(["js"], { query: "meaning" })), 422);
+    await store.deleteItem(place, "one");
+    assert.equal(await store.getItem(place, "one"), null);
+  },
+
+  async "crons are created, changed, found and removed"() {
+    const { thread_id: threadId } = await threads.create();
+    const schedule = "0 9 * * MON-FRI";
+    const alone = await crons.create("add", {
+      schedule,
+      input: { n: 1, log: [] },
+      metadata: { from: "js" },
+      onRunCompleted: "keep",
+    });
+    assert.deepEqual([alone.schedule, alone.on_run_completed], [schedule, "keep"]);
+    const there = await crons.createForThread(threadId, "add", { schedule });
+    assert.equal(there.thread_id, threadId);
+    const changed = await crons.update(alone.cron_id, { enabled: false });
+    assert.deepEqual([changed.enabled, changed.next_run_date], [false, null]);
+    const found = await crons.search({ threadId });
+    assert.deepEqual(found.map((each) => each.cron_id), [there.cron_id]);
+    assert.equal(await crons.count({ assistantId: "add" }), 2);
+    for (const { cron_id: cronId } of [alone, there]) await crons.delete(cronId);
+    assert.equal(await status(crons.delete(alone.cron_id)), 404);
+    assert.equal(await status(crons.create("add", { schedule: "often" })), 422);
   },
 };
 
