@@ -5,7 +5,8 @@ same: what needs it is imported in the fixtures.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -58,6 +59,19 @@ def postgres() -> Iterator["PostgresServer"]:
 @pytest.fixture
 def address(server: str) -> Iterator[str]:
     """Return the address of an empty database of the test's own."""
+    with _database(server) as found:
+        yield found
+
+
+@pytest.fixture
+def other_address(server: str) -> Iterator[str]:
+    """Return the address of one more."""
+    with _database(server) as found:
+        yield found
+
+
+@contextmanager
+def _database(server: str) -> Generator[str]:
     import psycopg
 
     name = f"weft_test_{os.getpid()}_{next(_NUMBERS)}"

@@ -13,11 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
-import pytest
-
 from weft.cluster.ray_post import NAMESPACE
 
-__all__ = ["RayNodes", "needs_ray"]
+__all__ = ["RayNodes"]
 
 STORE_SIZE_BYTES: Final = 80 << 20
 """What Ray accepts at least for its own store, which is not used."""
@@ -31,16 +29,6 @@ HEALTH: Final = {
 """A node that does not answer for three seconds is dead; a minute by default."""
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-
-
-def needs_ray() -> None:
-    """Skip the test if Ray is missing; fail it where everything is required."""
-    try:
-        import ray  # noqa: F401
-    except ModuleNotFoundError:
-        if os.environ.get("WEFT_REQUIRE_ALL") == "1":
-            pytest.fail("ray is missing: pip install 'weft[cluster]'")
-        pytest.skip("ray is not installed")
 
 
 class RayNodes:

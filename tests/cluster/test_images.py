@@ -54,7 +54,7 @@ def in_a_database(address: str, script: Script, cut: int) -> tuple[Answers, Dump
     return told, image
 
 
-def compare(address: str, script: Script, cut: int) -> None:
+def check_equal_images(address: str, script: Script, cut: int) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(EMPTY)
     assert on_disk(script) == in_a_database(address, script, cut)
@@ -68,7 +68,7 @@ FIXED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 def test_random_operations_leave_equal_images(
     shared: str, script: Script, cut: int
 ) -> None:
-    compare(shared, script, cut)
+    check_equal_images(shared, script, cut)
 
 
 @pytest.mark.long
@@ -78,4 +78,4 @@ def test_random_operations_leave_equal_images(
 def test_many_random_operations_leave_equal_images(
     shared: str, script: Script, cut: int
 ) -> None:
-    compare(shared, script, cut)
+    check_equal_images(shared, script, cut)

@@ -1,9 +1,10 @@
 """Up to a database and down again: nothing is lost, and both ends are checked."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -12,12 +13,13 @@ from tests.storage.samples import build_world
 from weft.cluster import DriverMissing, open_alone, open_store
 from weft.daemon.commands.care import check
 from weft.daemon.commands.carrying import export, import_
+from weft.daemon.main import cli
 from weft.storage import LmdbStore, StoreLocked
 from weft.storage.store import TreeStore
 
 
 @contextmanager
-def opened(store: TreeStore) -> Iterator[TreeStore]:
+def opened(store: TreeStore) -> Generator[TreeStore]:
     yield store
     store.close()
 
@@ -28,12 +30,10 @@ def image(store: TreeStore) -> dict[str, object]:
     return {tree: items for tree, items in found.items() if tree != "M"}
 
 
-def weft(command: object, *arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(
-        command,  # type: ignore[arg-type]
-        [str(one) for one in arguments],
-        standalone_mode=False,
-    )
+def weft(command: click.Command, *arguments: object, code: int = 0) -> str:
+    # Not by itself: it would remember for good that it has no -h.
+    words = [str(command.name), *map(str, arguments)]
+    result = CliRunner().invoke(cli, words, standalone_mode=False)
     if result.exception is not None:
         raise result.exception
     assert code == (result.return_value or 0), result.output

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ CHILD = Path(__file__).parent / "writing_child.py"
 
 
 @contextmanager
-def child(address: str, session_id: str) -> Iterator[subprocess.Popen[str]]:
+def child(address: str, session_id: str) -> Generator[subprocess.Popen[str]]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, str(CHILD), address, session_id]
     with subprocess.Popen(

@@ -17,7 +17,7 @@ import ray
 
 from tests.cluster.nodes import RayNodes
 from tests.cluster.postgres import PostgresServer, needs_postgres
-from weft.cluster.cluster_errors import ClusterUnreachable
+from weft.cluster.errors import ClusterUnreachable
 from weft.cluster.line import Line
 from weft.cluster.postgres import PostgresStore
 from weft.cluster.ray_cluster import ClusterStatus, connect, start, status
@@ -215,7 +215,8 @@ def test_a_shard_that_dies_while_the_database_is_away_waits_for_it(
     finally:
         cluster.server.start()
     cluster.create(session_id, "after")
-    cluster.until(lambda now: now.reports[0].epoch > report.epoch)
+    now = cluster.until(lambda now: now.reports[0].epoch > report.epoch)
+    assert report.pid != now.reports[0].pid
 
 
 def test_a_shard_that_was_killed_for_good_is_made_again(cluster: Fixture) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future as Call
 import pytest
 
 from weft.actors.future import Future
-from weft.cluster.cluster_errors import ShardUnavailable, WrongShard
+from weft.cluster.errors import ShardUnavailable, WrongShard
 from weft.cluster.router import BATCH_LETTERS_MAX, Address, Method, Router
 from weft.cluster.router_map import RouterMap
 from weft.cluster.shard_mail import (

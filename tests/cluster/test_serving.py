@@ -82,10 +82,13 @@ def test_operations_are_listed_and_repeated_under_their_key(
     assert ["CreateThreads"] == [one["kind"] for one in listed["operations"]]
 
 
-def test_the_feed_of_all_changes_is_refused_by_name(client: TestClient) -> None:
-    new = {"threads": [{"name": "notes", "thread_id": "t1"}]}
-    assert 201 == client.post(f"/sessions/{HERE}/threads", json=new).status_code
-    for path in ("/events", "/threads/t1/stream"):
-        answer = client.get(path)
-        assert 501 == answer.status_code
-        assert "NotInCluster" == answer.json()["code"]
+def test_threads_are_found_by_age_over_all_shards(client: TestClient) -> None:
+    """Each shard has numbers of its own, so they tell nothing of age."""
+    for number in range(6):
+        new = {"threads": [{"name": f"t{number}", "thread_id": f"t{number}"}]}
+        path = f"/sessions/{(THERE, HERE)[number % 2]}/threads"
+        assert 201 == client.post(path, json=new).status_code
+    for order, expected in (("asc", "012345"), ("desc", "543210")):
+        wanted = {"sort_by": "created_at", "sort_order": order}
+        found = client.post("/threads/search", json=wanted).json()
+        assert [f"t{n}" for n in expected] == [one["thread_id"] for one in found]

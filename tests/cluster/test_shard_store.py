@@ -1,6 +1,6 @@
 """A shard's store: what it commits across, what is its own, when it gives up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
 from tests.cluster.local import ids_on
-from weft.cluster.cluster_errors import ShardUnavailable
+from weft.cluster.errors import ShardUnavailable
+from weft.cluster.fence import Fence
 from weft.cluster.line import Line
 from weft.cluster.postgres import PostgresStore
 from weft.cluster.schema import install
@@ -117,6 +118,74 @@ def test_outcomes_across_stand_among_others_in_the_order_of_the_group(
     assert 1 == b.crossed
 
 
+def test_a_group_over_several_shards_is_one_commit(address: str) -> None:
+    line = Line(address)
+    install(line, 3)
+    line.close()
+    homes = [ids_on(shard, 3, 1)[0] for shard in range(3)]
+    stores = [ShardStore(address, shard=n, on_defect=end) for n in range(3)]
+    try:
+        for number, store in enumerate(stores):
+            one(store, op(CreateSession, session_id=homes[number]))
+            one(store, thread_in(homes[number], f"t{number}"))
+        moves = [
+            op(TransferThreads, thread_ids=(f"t{n}",), to_session_id=homes[0])
+            for n in (1, 2)
+        ]
+        stores[0].across = {move.op_id: (n,) for n, move in enumerate(moves, 1)}
+        before = stores[0].cluster_statistics().commits
+        made = [thread_in(homes[0], "x"), thread_in(homes[0], "y")]
+        group = [made[0], moves[0], made[1], moves[1]]
+        assert [None] * 4 == [outcome.error for outcome in stores[0].apply(group)]
+        assert 1 == stores[0].cluster_statistics().commits - before
+        assert 2 == stores[0].crossed
+        assert {homes[0]} == {owner(stores[2], f"t{n}") for n in range(3)}
+    finally:
+        for store in stores:
+            store.close()
+
+
+def test_a_peer_that_is_away_has_only_its_own_operations_refused(
+    open_shard: Open, address: str
+) -> None:
+    a, b = open_shard(0), open_shard(1)
+    sessions(a, b)
+    one(a, thread_in(HERE, "t"))
+    line = Line(address)
+    line.ask("UPDATE weft_shard SET incarnation = NULL WHERE shard = 0 RETURNING 1")
+    line.close()
+    move = op(TransferThreads, thread_ids=("t",), to_session_id=THERE)
+    b.across[move.op_id] = (0,)
+    outcomes = b.apply([thread_in(THERE, "x"), move, thread_in(THERE, "y")])
+    errors = [type(outcome.error) for outcome in outcomes]
+    assert [type(None), ShardUnavailable, type(None)] == errors
+    assert [THERE, HERE, THERE] == [owner(b, one) for one in ("x", "t", "y")]
+
+
+def test_fences_of_peers_are_asked_for_once(
+    open_shard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = open_shard(0), open_shard(1)
+    sessions(a, b)
+    asked: list[list[int]] = []
+    fences = b.fences
+
+    def ask(shards: Sequence[int]) -> list[Fence]:
+        asked.append(list(shards))
+        return fences(shards)
+
+    monkeypatch.setattr(b, "fences", ask)
+    for name in ("t0", "t1"):
+        one(a, thread_in(HERE, name))
+        one(b, op(TransferThreads, thread_ids=(name,), to_session_id=THERE), 0)
+    assert [[0]] == asked
+    successor = open_shard(0)
+    one(successor, thread_in(HERE, "t2"))
+    one(b, op(TransferThreads, thread_ids=("t2",), to_session_id=THERE), 0)
+    assert [[0], [0]] == asked
+    assert THERE == owner(b, "t2")
+
+
 def test_a_transfer_is_refused_while_its_source_is_taken_over_and_then_happens(
     open_shard: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,8 +196,12 @@ def test_a_transfer_is_refused_while_its_source_is_taken_over_and_then_happens(
     open_shard(0)  # a successor
     assert a.fenced is False  # and the old one does not know it yet
     move = op(TransferThreads, thread_ids=("t",), to_session_id=THERE)
+
+    def last_known(_shards: Sequence[int]) -> list[Fence]:
+        return stale
+
     with monkeypatch.context() as patch:
-        patch.setattr(b, "fences", lambda _: stale)
+        patch.setattr(b, "fences", last_known)
         with pytest.raises(ShardUnavailable):
             one(b, move, 0)
     assert HERE == owner(b, "t")
@@ -195,6 +268,30 @@ def test_a_batch_across_and_its_own_shard_change_a_record_in_turn(
     assert 1 == b.cluster_statistics().conflicts
     assert owner(b, "y") is None
     assert HERE == owner(b, "x")
+
+
+def test_what_another_shard_took_is_found_out_and_the_rest_stays_remembered(
+    open_shard: Open,
+) -> None:
+    a, b = open_shard(0), open_shard(1)
+    sessions(a, b)
+    _, beside = ids_on(0, 2, 2)
+    one(a, op(CreateSession, session_id=beside))
+    ids = [f"t{n}" for n in range(5)]
+    for thread_id in ids:
+        one(a, thread_in(HERE, thread_id))
+    for to in (beside, HERE):  # there and back: all rows are known
+        for thread_id in ids:
+            one(a, op(TransferThreads, thread_ids=(thread_id,), to_session_id=to))
+    one(b, op(TransferThreads, thread_ids=("t0",), to_session_id=THERE), 0)
+    one(a, thread_in(HERE, "new"))  # unconcerned
+    again = op(CreateThreads, session_id=HERE, threads=(NewThread("t5", "t0"),))
+    one(a, again)  # the name is free: it went with its thread
+    before = a.cluster_statistics()
+    assert 1 == before.conflicts
+    for thread_id in ids[1:]:
+        one(a, op(TransferThreads, thread_ids=(thread_id,), to_session_id=beside))
+    assert 0 == a.cluster_statistics().fetches - before.fetches
 
 
 def test_a_snapshot_shows_the_runs_of_its_own_threads_only(open_shard: Open) -> None:

@@ -140,6 +140,36 @@ def test_a_shard_that_is_gone_for_good_is_made_again() -> None:
     assert 1 == supervisor.statistics().revived
 
 
+def test_a_shard_that_was_released_may_end_and_is_expected_again_when_watched() -> None:
+    shards = Shards()
+    supervisor = shards.supervisor(0, 1)
+    supervisor.look()
+    supervisor.release(1)
+    shards.failing = {1: Condition.GONE}
+    supervisor.look()
+    assert [] == shards.revived
+    assert 1 == supervisor.statistics().answering
+    supervisor.watch(1)
+    supervisor.look()
+    assert [1] == shards.revived
+
+
+def test_an_answer_that_comes_while_a_shard_is_released_is_not_heard() -> None:
+    """It says that the shard is gone, which it was meant to be."""
+
+    class Leaving(Shards):
+        def ping(self, shard: int) -> "Call[Any]":
+            call = super().ping(shard)
+            supervisor.release(shard)
+            return call
+
+    shards = Leaving()
+    supervisor = shards.supervisor(0)
+    shards.failing = {0: Condition.GONE}
+    supervisor.look()
+    assert [] == shards.revived
+
+
 def test_a_supervisor_goes_on_when_a_kill_fails() -> None:
     class Stubborn(Shards):
         def kill(self, shard: int) -> None:

@@ -14,8 +14,8 @@ from weft.cluster.address import (
 )
 from weft.cluster.errors import AsynchronousStandby, DriverMissing
 from weft.cluster.fence import Fence, Fenced, HistoryLost, PeerFenced
+from weft.cluster.postgres_statistics import PostgresStatistics
 from weft.cluster.slots import SLOTS, SlotMap, slot_of
-from weft.cluster.statistics import PostgresStatistics
 
 __all__ = [
     "SLOTS",

@@ -104,11 +104,12 @@ def open_alone(address: str) -> "PostgresStore":
         StoreLocked: a process has one of its shards, and lives.
         SessionThreadException: as :func:`open_store`.
     """
-    from weft.cluster.postgres import ALIVE_S, PostgresStore
+    from weft.cluster.lone_store import LoneStore
+    from weft.cluster.postgres import ALIVE_S
 
     options: dict[str, Any] = msgspec.structs.asdict(Address.of(address))
     options["take_over"] = False
-    store = PostgresStore(options.pop("dsn"), **options)
+    store = LoneStore(options.pop("dsn"), **options)
     with closing(open_reader(address)) as reader:
         others = [one for one in reader.shards() if one.shard != store.fence.shard]
     for other in others:

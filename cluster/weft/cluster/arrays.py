@@ -13,6 +13,7 @@ __all__ = ["byte_array", "char_array"]
 _HEAD: Final = Struct("!iiIii").pack
 _SIZE: Final = Struct("!i").pack
 _SIZES: Final = [_SIZE(size) for size in range(512)]
+_LETTERS: Final = {chr(code): _SIZES[1] + bytes([code]) for code in range(128)}
 _NONE: Final = _SIZE(-1)
 _BYTEA: Final = 17
 _CHAR: Final = 18
@@ -47,6 +48,5 @@ def char_array(letters: str) -> bytes:
     """
     if not letters:
         return _EMPTY(0, 0, _CHAR)
-    size = _SIZES[1]
-    elements = [size + letter.encode() for letter in letters]
-    return _HEAD(1, 0, _CHAR, len(letters), 1) + b"".join(elements)
+    elements = b"".join([_LETTERS[letter] for letter in letters])
+    return _HEAD(1, 0, _CHAR, len(letters), 1) + elements

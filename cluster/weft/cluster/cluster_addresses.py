@@ -2,7 +2,9 @@
 
 A command that names a session goes there; one that names a thread only goes to its
 owner, who is read from the database. A transfer between shards goes to the session that
-receives: its shard commits it, proves the fences of both, and tells the other.
+receives: its shard commits it, proves the fences of both, and tells the other. Items
+belong to no session: any shard may write one, and those of a namespace's first part are
+written by the same one, so that they wait for each other there and not in the database.
 """
 
 from typing import Protocol
@@ -12,7 +14,15 @@ from msgspec.structs import replace
 from weft.actors.messages import Command, RunCommand
 from weft.cluster.router import Address
 from weft.cluster.shard_mail import Letter, Order, RunOrder
-from weft.storage import Operation, Snapshot, Store, TransferThreads
+from weft.storage import (
+    Operation,
+    PutItem,
+    RemoveItem,
+    Snapshot,
+    Store,
+    TouchItems,
+    TransferThreads,
+)
 
 __all__ = ["Addresses", "Places"]
 
@@ -64,7 +74,9 @@ class Addresses:
             if asked is None and thread_id is not None:
                 asked = self.owner(thread_id)
             asked = self._receiver(command.operation, asked)
-            return asked, letter if asked is None else replace(letter, session_id=asked)
+            if asked is None:
+                return _home(command.operation), letter
+            return asked, replace(letter, session_id=asked)
 
         return find
 
@@ -106,6 +118,16 @@ class Addresses:
                     if self._receiver(operation, asked) != asked:
                         return thread.run_id
         return None
+
+
+def _home(operation: Operation) -> str | None:
+    """Return what has the slot of an operation that is about no session's own."""
+    match operation:
+        case PutItem() | RemoveItem():
+            return operation.namespace[0]
+        case TouchItems() if operation.items:
+            return operation.items[0][0][0]
+    return None
 
 
 def owner_of(snapshot: Snapshot, thread_id: str) -> str | None:

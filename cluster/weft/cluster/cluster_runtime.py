@@ -8,23 +8,23 @@
 Changes and runs go to the shard of their session; reads go to the database, whose last
 commit is the truth, so a caller's read shows whatever was acknowledged to anybody
 before. What a coordinator needs of a runtime is all here, so every operation by name
-works; what belongs to one process (:meth:`backup`, :meth:`events`) says that it does
-not.
+works, and so does the feed of changes; what belongs to one data directory
+(:meth:`backup`) says that it does not.
 """
 
 import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
-
-from msgspec.structs import replace
 
 from weft.actors.checks import Checks
 from weft.actors.coordinator import Coordinator
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.logs import follow
+from weft.actors.loop_thread import LoopThread
 from weft.actors.messages import Command, RunCommand
 from weft.actors.reception import op_id_of
 from weft.actors.retention import Forget
@@ -33,7 +33,8 @@ from weft.actors.statistics import RuntimeStatistics
 from weft.actors.timers import Timers
 from weft.actors.workflow import Workflows
 from weft.cluster.cluster_addresses import Addresses
-from weft.cluster.cluster_errors import NotInCluster
+from weft.cluster.cluster_cancels import Cancels
+from weft.cluster.cluster_events import ClusterEvents, ClusterFeed
 from weft.cluster.cluster_statistics import (
     ClusterStatistics,
     cluster_statistics,
@@ -41,7 +42,7 @@ from weft.cluster.cluster_statistics import (
 )
 from weft.cluster.cluster_store import ClusterStore
 from weft.cluster.cluster_streams import Streams
-from weft.cluster.engine import LOG_BITS
+from weft.cluster.errors import NotInCluster
 from weft.cluster.router import Post, Router
 from weft.cluster.router_map import RouterMap
 from weft.cluster.shard_runtime import KEEPER
@@ -49,13 +50,15 @@ from weft.storage import (
     DeadlineExceeded,
     SessionThreadException,
     StoreClosed,
+    StoreUnavailable,
 )
-from weft.storage.check import CheckReport, Inconsistency
+from weft.storage.check import CheckReport
 from weft.storage.ids import check_id
-from weft.storage.keys import SEQ_SIZE_BYTES
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Call
+
+    from weft.cluster.reader import ShardRow
 
 __all__ = ["ClusterPost", "ClusterRuntime"]
 
@@ -119,9 +122,14 @@ class ClusterRuntime:
         self._places = RouterMap(reader.slot_map)
         self._addresses = Addresses(reader, self._places)
         self._router = Router(post, self._places)
-        self._streams = Streams(self._begin_stream)
+        self._loop = LoopThread(0)
+        self._loop.start()
+        self._streams = Streams(self._begin_stream, self._loop)
+        self._cancels = Cancels(reader, self._ask_to_stop)
+        self._feed = ClusterFeed(reader)
         self._timers = Timers()
         self._timers.start()
+        self._rows: list[ShardRow] = []
         self._closed = False
         self._pid = os.getpid()
 
@@ -165,13 +173,7 @@ class ClusterRuntime:
             session_id: look at one session only.
             progress: told (done, total) entries.
         """
-        report = self.checks.check(session_id, progress)
-        found = [one for one in report.inconsistencies if not _begins_log(one)]
-        if len(found) != len(report.inconsistencies):
-            report = replace(report, inconsistencies=found)
-            if session_id is None:
-                self.checks.last_report = report
-        return report
+        return self.checks.check(session_id, progress)
 
     def send(
         self,
@@ -262,39 +264,44 @@ class ClusterRuntime:
 
     def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
         """Ask a run to stop; the answer is whether it was in progress."""
-        with self.store.read() as snapshot:
-            run = snapshot.run(run_id)
-            thread = None if run is None else snapshot.thread(run.thread_id)
-        if thread is None:
-            return Future.completed(value=False)
-        shard = self._places.shard_of(thread.session_id)
-        return _future_of(self._post.cancel(shard, run_id, undo=undo))
+        asked = self._cancels.cancel(run_id, undo=undo)
+        return _future_of(asyncio.run_coroutine_threadsafe(asked, self._loop.loop))
+
+    async def _ask_to_stop(self, session_id: str, run_id: str, undo: bool) -> bool:
+        shard = self._places.shard_of(session_id)
+        return await asyncio.wrap_future(self._post.cancel(shard, run_id, undo=undo))
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
         """Forget what a policy does not keep; the answer is how much, by kind."""
         return _future_of(self._post.retain(KEEPER, request))
 
+    # The changes
+
+    def events(
+        self, after_seq: int | str | None = 0, *, timeout_s: float | None = None
+    ) -> ClusterEvents:
+        """Return what changes on all shards: see :class:`ClusterEvents`.
+
+        Args:
+            after_seq: begin behind this cursor; 0: all of it, None: from now on.
+            timeout_s: how long to wait for a change, in seconds; None for ever.
+
+        Raises:
+            InvalidArgument: that is no cursor.
+        """
+        return self._feed.events(after_seq, timeout_s)
+
     # What belongs to one process
 
-    def events(self, after_seq: int = 0, *, timeout_s: float | None = None) -> NoReturn:
-        """Refuse: every shard has a log of its own, and there is no order over all.
-
-        Raises:
-            NotInCluster: always.
-        """
-        raise NotInCluster(
-            "There is no one feed of changes in a cluster: each shard has its own log.",
-            details={"after_seq": after_seq, "timeout_s": timeout_s},
-        )
-
     def backup(self, to: str | os.PathLike[str]) -> NoReturn:
-        """Refuse: the database has its own backups.
+        """Refuse: a database is copied by what keeps it.
 
         Raises:
             NotInCluster: always.
         """
         raise NotInCluster(
-            "A cluster's database is backed up with PostgreSQL's tools.",
+            "A backup is the copy of a directory, and this is a database: take a base "
+            "backup of it, or `weft export --data postgresql://...`.",
             details={"to": os.fspath(to)},
         )
 
@@ -308,11 +315,18 @@ class ClusterRuntime:
         return summed(runtime for runtime, _ in found)
 
     def cluster_statistics(self) -> ClusterStatistics:
-        """Return what the cluster did and how it is."""
-        epochs = {row.shard: row.epoch for row in self.store.shards()}
-        found = self._post.statistics(list(epochs), STATISTICS_TIMEOUT_S)
+        """Return what the cluster did and how it is.
+
+        While the database is away, the epochs are those that were known last.
+        """
+        with suppress(StoreUnavailable):
+            self._rows = self.store.shards()
+        epochs = {row.shard: row.epoch for row in self._rows}
+        serving = [row.shard for row in self._rows if row.slots]
+        found = self._post.statistics(serving, STATISTICS_TIMEOUT_S)
         stores = [store for _, store in found]
-        return cluster_statistics(epochs, stores, self._router.statistics().repeated)
+        repeated = self._router.statistics().repeated
+        return cluster_statistics(epochs, stores, repeated, len(epochs) - len(serving))
 
     def hurry(self) -> None:
         """There is nothing to wait for: runs go on where they are."""
@@ -327,7 +341,9 @@ class ClusterRuntime:
             return
         self._closed = True
         self._router.close(timeout_s)
-        self._streams.close(timeout_s)
+        self._feed.close(timeout_s)
+        self._loop.stop()
+        self._loop.join(timeout_s)
         self._timers.stop(timeout_s)
         self.store.close()
 
@@ -342,14 +358,6 @@ class ClusterRuntime:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.close)
-
-
-def _begins_log(finding: Inconsistency) -> bool:
-    """Whether a gap is none: where the log of the next shard begins."""
-    if finding.kind != "log_gap" or not finding.items:
-        return False
-    seq = int(finding.items[0][: 2 * SEQ_SIZE_BYTES], 16)
-    return seq & ((1 << LOG_BITS) - 1) <= 1
 
 
 def _fail(message: Command | RunCommand, error: BaseException) -> None:

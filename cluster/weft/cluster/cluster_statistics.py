@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from weft.cluster.statistics import PostgresStatistics
+from weft.cluster.postgres_statistics import PostgresStatistics
 from weft.storage.statistics import Histogram, HistogramSnapshot
 
 __all__ = ["ClusterStatistics", "cluster_statistics", "summed"]
@@ -89,7 +89,10 @@ class ClusterStatistics(msgspec.Struct, frozen=True):
 
 
 def cluster_statistics(
-    epochs: Mapping[int, int], found: Sequence[PostgresStatistics], repeated: int
+    epochs: Mapping[int, int],
+    found: Sequence[PostgresStatistics],
+    repeated: int,
+    drained: int = 0,
 ) -> ClusterStatistics:
     """Return the numbers of a cluster.
 
@@ -97,12 +100,13 @@ def cluster_statistics(
         epochs: of all shards, as the database has them.
         found: of the shards that answer.
         repeated: commands that were sent again.
+        drained: how many shards are out of service, and not expected to answer.
     """
     current = [one for one in found if one.epoch == epochs.get(one.shard)]
     empty = Histogram().snapshot()
     return ClusterStatistics(
         answering=len(current),
-        silent=len(epochs) - len(current),
+        silent=len(epochs) - drained - len(current),
         takeovers=sum(epochs.values()),
         epoch_age_s=max((one.proved_age_s for one in found), default=0.0),
         commit_ns=summed([empty, *(one.commit_ns for one in found)]),

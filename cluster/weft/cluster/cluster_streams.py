@@ -1,6 +1,6 @@
 """What runs on shards show, brought to readers here.
 
-One event loop for all of them, on an OS thread of its own. What was shown is gone when
+One event loop for all of them. What was shown is gone when
 a shard's process dies: its reader is told, and may read on from the run's successor,
 which goes on from the last durable state.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weft.actors.future import Future
 from weft.actors.loop_thread import LoopThread
 from weft.actors.stream import Stream
-from weft.cluster.cluster_errors import ShardUnavailable
+from weft.cluster.errors import ShardUnavailable
 from weft.cluster.shard_mail import (
     Order,
     RunOrder,
@@ -37,13 +37,13 @@ class Streams:
 
     Args:
         begin: begins to stream.
+        loop: where they are read.
     """
 
-    def __init__(self, begin: Open) -> None:
+    def __init__(self, begin: Open, loop: LoopThread) -> None:
         self._begin = begin
+        self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()  # else a collection ends them
-        self._loop = LoopThread(0)
-        self._loop.start()
 
     def read(
         self,
@@ -79,8 +79,9 @@ class Streams:
                 shown = decode_shown(payload)
                 if shown.item is not None:
                     stream.push(pickle.loads(shown.item))  # noqa: S301 - a shard's
-                else:
-                    _settle(order, shown, stream, future)
+                elif not _settle(order, shown, stream, future):
+                    return
+            stream.finish()
         except Exception as error:  # noqa: BLE001 - whoever reads is told
             words = f"The shard that ran it does not answer any more: {error}"
             failure = (
@@ -91,23 +92,15 @@ class Streams:
             stream.fail(failure)
             future.try_fail(failure)
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Read no more.
-
-        Args:
-            timeout_s: how long to wait for the OS thread, in seconds.
-        """
-        self._loop.stop()
-        self._loop.join(timeout_s)
-
 
 def _settle(
     order: RunOrder, shown: Shown, stream: Stream[Any], future: Future[Any]
-) -> None:
+) -> bool:
+    """Answer whoever asked; return whether there may be more to be shown."""
     error = failure_of(shown.answer)
     if error is None:
-        stream.finish()
         future.try_set(run_result_of(order, shown.answer))
-    else:
-        stream.fail(error)
-        future.try_fail(error)
+        return True
+    stream.fail(error)
+    future.try_fail(error)
+    return False

@@ -18,11 +18,11 @@ from weft.cluster.commit import Commit, Terms, commit_of
 from weft.cluster.counting import COUNTERS, counters_place
 from weft.cluster.fence import Fence
 from weft.cluster.line import Broken, ByteArray, CharArray
+from weft.cluster.postgres_statistics import PostgresCounter
 from weft.cluster.ranges import Range
 from weft.cluster.reading import Readers, Reading
 from weft.cluster.recall import Place, Recall
 from weft.cluster.sender import Conflict, Sender
-from weft.cluster.statistics import PostgresCounter
 from weft.storage.engine import EngineFull, EngineStatistics, Item
 from weft.storage.errors import StoreReadOnly, StoreUnavailable
 from weft.storage.frontier import Frontier
@@ -186,8 +186,9 @@ class PostgresEngine:
             raise StoreUnavailable(
                 "Somebody else writes the same entries all the time."
             )
-        self.recall.forget()
-        self.recall.want(commit.places())
+        places = commit.places()
+        self.recall.doubt(places)
+        self.recall.want(places)
         if not self._fencing:
             self.end_place = self._sender.ask(_END, (self._fence.log,))[0][0]
 

@@ -1,8 +1,23 @@
-"""What can go wrong beside what every store knows."""
+"""What can go wrong past one machine and nowhere else, as errors of the one family.
 
-from weft.storage.errors import StoreUnavailable
+Guarantees: each is a class, a sentence, data and a remedy, survives pickling, and has
+a status of HTTP and an exit code.
+"""
 
-__all__ = ["AsynchronousStandby", "DriverMissing"]
+from weft.storage.errors import (
+    Overloaded,
+    SessionThreadException,
+    StoreUnavailable,
+)
+
+__all__ = [
+    "AsynchronousStandby",
+    "ClusterUnreachable",
+    "DriverMissing",
+    "NotInCluster",
+    "ShardUnavailable",
+    "WrongShard",
+]
 
 
 class DriverMissing(StoreUnavailable):
@@ -18,3 +33,31 @@ class AsynchronousStandby(StoreUnavailable):
         "Name it in synchronous_standby_names and leave synchronous_commit on, "
         "or accept the loss: weft_accept_loss=1 in the address."
     )
+
+
+class ShardUnavailable(Overloaded):
+    """The shard that owns the session does not answer at present."""
+
+    remedy = "Repeat it with the same op_id; the shard is restarted by itself."
+
+
+class WrongShard(ShardUnavailable):
+    """The session is on another shard."""
+
+    remedy = "Read the map of slots again and ask the shard that has the session."
+
+
+class ClusterUnreachable(SessionThreadException):
+    """There is no cluster at this address, or none of its shards runs."""
+
+    remedy = "Look at `weft cluster status`; start it with `weft cluster start`."
+    http_status = 503
+    exit_code = 69
+
+
+class NotInCluster(SessionThreadException):
+    """This is done in one process only, not in a cluster."""
+
+    remedy = "Do it on a data directory, or leave it out; nothing was changed."
+    http_status = 501
+    exit_code = 69

@@ -24,6 +24,7 @@ from weft.cluster.engine import PostgresEngine, log_bounds
 from weft.cluster.fence import Fence, Fenced
 from weft.cluster.foresight import Foresight
 from weft.cluster.line import Broken, Line, Refused
+from weft.cluster.postgres_statistics import PostgresCounter, PostgresStatistics
 from weft.cluster.pulse import HOLDS, INTERVAL_S, Pulse, check_fence, fence_values
 from weft.cluster.ranges import Range
 from weft.cluster.reader import SLOTS_SHARDS
@@ -34,7 +35,6 @@ from weft.cluster.schema import install
 from weft.cluster.sender import Sender
 from weft.cluster.slots import SlotMap
 from weft.cluster.snapshot import PostgresSnapshot
-from weft.cluster.statistics import PostgresCounter, PostgresStatistics
 from weft.storage.codec import decode
 from weft.storage.engine import WriteTransaction
 from weft.storage.errors import StoreLocked, StoreUnavailable
@@ -232,16 +232,21 @@ class PostgresStore(TreeStore):
         while True:
             self._follow()
             seen = Foresight(operations, self._is_new)
-            engine.recall.assume_absent(seen.absent)
-            engine.recall.want(seen.places)
-            for key in seen.heads:
-                if key not in self._heads:
-                    stretch = Range.of("X", seen.head_prefix(key), reverse=True)
-                    if stretch not in engine.recall.ranges:
-                        engine.recall.want_more(stretch)
-            engine.grow()
+            self._want_heads(seen)
+            for places, absent in seen.rounds(engine.recall.entries):
+                engine.recall.assume_absent(absent)
+                engine.recall.want(places)
+                engine.grow()
             if self._generation == engine.recall.generation:
                 return seen.heads
+
+    def _want_heads(self, seen: Foresight) -> None:
+        recall = self._postgres.recall
+        for key in seen.heads:
+            if key not in self._heads:
+                stretch = Range.of("X", seen.head_prefix(key), reverse=True)
+                if stretch not in recall.ranges:
+                    recall.want_more(stretch)
 
     def _is_new(self, tree: str, key: bytes) -> bool:
         frontier = self._threads if tree == "T" else self._operations

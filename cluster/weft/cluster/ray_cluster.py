@@ -10,6 +10,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -17,17 +18,19 @@ import ray
 import ray.exceptions
 from msgspec.structs import replace
 
-from weft.cluster.cluster_errors import ClusterUnreachable
 from weft.cluster.cluster_runtime import ClusterRuntime
 from weft.cluster.cluster_store import ClusterStore
+from weft.cluster.drain import drain_slots
+from weft.cluster.errors import ClusterUnreachable
 from weft.cluster.ray_post import NAMESPACE, Handles, RayPost
 from weft.cluster.ray_shard import ShardSettings, ray_shard
 from weft.cluster.ray_supervisor import SUPERVISOR, ray_supervisor
 from weft.cluster.reader import PostgresReader, ShardRow
 from weft.cluster.shard import ShardReport
+from weft.cluster.slots import SlotMap
 from weft.cluster.supervisor import SupervisorStatistics
 
-__all__ = ["ClusterStatus", "connect", "join", "start", "status"]
+__all__ = ["ClusterStatus", "connect", "drain", "join", "start", "status"]
 
 START_TIMEOUT_S: Final = 60.0
 """For all shards to answer: twenty cold processes on two cores take nine."""
@@ -50,6 +53,17 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     slots: dict[int, int]
     reports: dict[int, ShardReport]
     supervisor: SupervisorStatistics | None
+
+    def answers(self, row: ShardRow) -> bool:
+        """Whether the process answers that may write for a shard."""
+        report = self.reports.get(row.shard)
+        return report is not None and report.epoch == row.epoch
+
+    @property
+    def silent(self) -> list[int]:
+        """The shards that have slots and do not answer."""
+        serving = (row for row in self.rows if row.slots)
+        return [row.shard for row in serving if not self.answers(row)]
 
 
 def join(address: str) -> None:
@@ -79,7 +93,7 @@ def join(address: str) -> None:
 def start(
     settings: ShardSettings, *, timeout_s: float = START_TIMEOUT_S
 ) -> list[ShardReport]:
-    """Start the shards that the database knows, and their supervisor.
+    """Start the shards that have slots in the database, and their supervisor.
 
     Those that run already are left as they are.
 
@@ -90,7 +104,7 @@ def start(
     Raises:
         ClusterUnreachable: not all of them answered in time.
     """
-    numbers = [row.shard for row in _rows(settings.dsn)[0]]
+    numbers = [row.shard for row in _rows(settings.dsn)[0] if row.slots]
     handles = Handles(settings.namespace)
     for number in numbers:
         handles[number] = ray_shard(replace(settings, shard=number))
@@ -166,6 +180,48 @@ def status(dsn: str, namespace: str = NAMESPACE) -> ClusterStatus:
     except (ValueError, ray.exceptions.RayError):
         seen = None
     return ClusterStatus(rows, slots, reports, seen)
+
+
+def drain(
+    dsn: str,
+    shard: int,
+    *,
+    namespace: str = NAMESPACE,
+    timeout_s: float = START_TIMEOUT_S,
+) -> SlotMap:
+    """Take a shard out of service: the others get its slots, and its process ends.
+
+    It can be repeated. The shard comes back when it is given slots and started.
+
+    Args:
+        dsn: the database.
+        shard: its number.
+        namespace: of the actors' names.
+        timeout_s: how long to wait until the others answer again, in seconds.
+
+    Returns:
+        which shard has which slot now.
+
+    Raises:
+        InvalidArgument: there is no such shard, or it is the last that has slots.
+        ClusterUnreachable: it is drained, and not all others answered in time.
+    """
+    slots = drain_slots(dsn, shard)
+    with suppress(ValueError):  # nobody watches
+        supervisor: Any = ray.get_actor(SUPERVISOR, namespace=namespace)
+        ray.get(supervisor.release.remote(shard), timeout=timeout_s)
+    with suppress(ValueError):  # it does not run
+        ray.kill(Handles(namespace)[shard], no_restart=True)
+    deadline_s = time.monotonic() + timeout_s
+    while late := status(dsn, namespace).silent:
+        if time.monotonic() > deadline_s:
+            raise ClusterUnreachable(
+                f"Shard {shard} is drained; shards {late} did not answer "
+                f"within {timeout_s:g} s.",
+                details={"shards": late},
+            )
+        time.sleep(LOOK_S)
+    return slots
 
 
 def _rows(dsn: str) -> tuple[list[ShardRow], dict[int, int]]:

@@ -2,7 +2,8 @@
 
 Guarantees: nothing here blocks longer than the first look for a name; a handle is never
 thrown away on an error, for it survives restarts, and looking the name up again hangs
-while the head is away.
+while the head is away. The one exception is an actor that Ray knows to be gone for
+good: another of its name may have been made since.
 """
 
 import time
@@ -12,6 +13,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
+from ray.exceptions import ActorDiedError
 
 from weft.actors.statistics import RuntimeStatistics
 from weft.cluster.router import Method
@@ -53,6 +55,11 @@ class Handles(dict[int, Any]):
         self[shard] = handle
         return handle
 
+    def heard(self, shard: int, actor: Any, error: BaseException | None) -> None:
+        """Forget a shard's actor if it failed because it is gone for good."""
+        if isinstance(error, ActorDiedError) and self.get(shard) is actor:
+            self.pop(shard, None)
+
 
 class RayPost:
     """Brings letters to shards.
@@ -66,32 +73,34 @@ class RayPost:
 
     def send(self, shard: int, method: Method, payload: bytes) -> "Call[bytes]":
         """Return the shard's answer to come."""
-        actor = self._handles[shard]
-        asked = actor.apply if method == "apply" else actor.run
-        return _call(asked.remote(payload))
+        return self._call(shard, method, payload)
 
     def tell(self, shard: int, changed: Changed) -> "Call[None]":
         """Tell a shard what was committed elsewhere."""
-        return _call(self._handles[shard].changed.remote(changed))
+        return self._call(shard, "changed", changed)
 
     def cancel(self, shard: int, run_id: str, *, undo: bool) -> "Call[bool]":
         """Ask a run on a shard to stop."""
-        return _call(self._handles[shard].cancel.remote(run_id, undo))
+        return self._call(shard, "cancel", run_id, undo)
 
     def retain(self, shard: int, request: Any) -> "Call[dict[str, int]]":
         """Have a shard forget what a policy does not keep."""
-        parts: tuple[Any, ...] = (request.policy, request.only)
-        return _call(self._handles[shard].retain.remote(*parts))
+        return self._call(shard, "retain", request.policy, request.only)
 
     async def stream(self, shard: int, payload: bytes) -> AsyncIterator[bytes]:
         """Run on a shard and yield what it shows."""
-        asked = self._handles[shard].stream.options(num_returns="streaming")
-        async for reference in asked.remote(payload):
-            yield await reference
+        actor = self._handles[shard]
+        asked = actor.stream.options(num_returns="streaming")
+        try:
+            async for reference in asked.remote(payload):
+                yield await reference
+        except ActorDiedError as error:
+            self._handles.heard(shard, actor, error)
+            raise
 
     def ping(self, shard: int) -> "Call[int]":
         """Ask a shard whether it is alive."""
-        return _call(self._handles[shard].ping.remote())
+        return self._call(shard, "ping")
 
     def views(
         self,
@@ -101,7 +110,7 @@ class RayPost:
         linearizable: bool = False,
     ) -> "Call[list[SessionView]]":
         """Ask a shard what its memory says of sessions."""
-        return _call(self._handles[shard].views.remote(session_ids, linearizable))
+        return self._call(shard, "views", session_ids, linearizable)
 
     def reports(
         self, shards: Sequence[int], timeout_s: float
@@ -122,7 +131,7 @@ class RayPost:
         calls: dict[int, Call[Any]] = {}
         for shard in shards:
             try:
-                calls[shard] = _call(getattr(self._handles[shard], method).remote())
+                calls[shard] = self._call(shard, method)
             except ValueError:
                 continue  # it has never been started
         wait(calls.values(), timeout=max(0.0, deadline_s - time.monotonic()))
@@ -132,7 +141,14 @@ class RayPost:
             if call.done() and call.exception() is None
         }
 
+    def _call(self, shard: int, method: str, *values: Any) -> "Call[Any]":
+        actor = self._handles[shard]
+        call: Call[Any] = getattr(actor, method).remote(*values).future()
+        call.add_done_callback(
+            lambda done: self._handles.heard(shard, actor, _failure(done))
+        )
+        return call
 
-def _call(reference: Any) -> "Call[Any]":
-    call: Call[Any] = reference.future()
-    return call
+
+def _failure(done: "Call[Any]") -> BaseException | None:
+    return None if done.cancelled() else done.exception()

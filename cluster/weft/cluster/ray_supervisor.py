@@ -84,7 +84,7 @@ class RaySupervisor:
         logging.basicConfig(level=logging.INFO)
         self._settings = settings
         reader = PostgresReader(settings.dsn)
-        numbers = [row.shard for row in reader.shards()]
+        numbers = [row.shard for row in reader.shards() if row.slots]
         reader.close()
         self._supervisor = Supervisor(numbers, RaySupervised(settings))
         self._supervisor.start()
@@ -97,6 +97,10 @@ class RaySupervisor:
         """Watch these shards, too."""
         for shard in shards:
             self._supervisor.watch(shard)
+
+    def release(self, shard: int) -> None:
+        """Watch this shard no more."""
+        self._supervisor.release(shard)
 
     def statistics(self) -> SupervisorStatistics:
         """Return what the supervisor saw and did so far."""

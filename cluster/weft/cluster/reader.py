@@ -23,9 +23,11 @@ SLOTS_SHARDS: Final = "SELECT shard FROM weft_slot ORDER BY slot"
 _SHARDS: Final = """
     SELECT s.shard, s.epoch, s.incarnation::text, s.owner,
         (extract(epoch FROM s.since) * 1000000)::bigint, s.log,
-        extract(epoch FROM clock_timestamp() - h.at)::float
+        extract(epoch FROM clock_timestamp() - h.at)::float, coalesce(m.slots, 0)
     FROM weft_shard s LEFT JOIN weft_heartbeat h
         ON h.shard = s.shard AND h.epoch = s.epoch
+    LEFT JOIN (SELECT shard, count(*) AS slots FROM weft_slot GROUP BY shard) m
+        ON m.shard = s.shard
     ORDER BY s.shard
 """
 
@@ -41,6 +43,7 @@ class ShardRow(msgspec.Struct, frozen=True):
         since_us: when it took the shard over, microseconds since the Unix epoch.
         log: the number of its log: the high bits of its ``seq``.
         heartbeat_age_s: since it showed that it lives; None if it has gone in order.
+        slots: how many it has; none if it is drained: it is out of service.
     """
 
     shard: int
@@ -50,6 +53,7 @@ class ShardRow(msgspec.Struct, frozen=True):
     since_us: int
     log: int
     heartbeat_age_s: float | None
+    slots: int
 
 
 class PostgresReader:

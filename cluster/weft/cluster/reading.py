@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self
 
+from weft.cluster.arrays import byte_array
 from weft.cluster.counting import COUNTERS, merged_counters
-from weft.cluster.line import Broken, Line
+from weft.cluster.line import Broken, ByteArray, Line
 from weft.cluster.ranges import GROWTH, LIMIT_MAX, Range
 from weft.storage.engine import Item
 
@@ -167,7 +168,9 @@ class Reading:
 
     def get_many(self, tree: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys that are there, from one look."""
-        return dict(self._line.ask(_GET_MANY, (tree, list(keys)))) if keys else {}
+        if not keys:
+            return {}
+        return dict(self._line.ask(_GET_MANY, (tree, ByteArray(byte_array(keys)))))
 
     def scan(
         self,
@@ -203,8 +206,8 @@ class Reading:
         if not prefixes:
             return []
         stretches = [Range.of(tree, prefix) for prefix in prefixes]
-        lows = [stretch.low for stretch in stretches]
-        highs = [stretch.high for stretch in stretches]
+        lows = ByteArray(byte_array([stretch.low for stretch in stretches]))
+        highs = ByteArray(byte_array([stretch.high for stretch in stretches]))
         return self._line.ask(_SCAN_MANY, (lows, highs, tree))
 
     def of_kind(self, tree: str, code: int, after: bytes) -> Iterator[Item]:

@@ -5,7 +5,8 @@ when something was missing: the misses of a whole group are fetched in one state
 What a commit wrote is remembered, too: the shard has no other writer while its fence
 holds, and the commit proves each entry it was decided on all the same.
 
-Guarantees: nothing is remembered of before the last :meth:`Recall.forget`.
+Guarantees: nothing is remembered of before the last :meth:`Recall.forget`; what others
+have written meanwhile is found out by the commit, and doubted.
 """
 
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ class Recall:
         ranges: stretches that are known, for the length of a group.
         missed: places that somebody asked for and that are not known.
         short: stretches likewise, with how many entries to ask for.
-        generation: how often everything was forgotten.
+        generation: how often something was found not to be so any more.
     """
 
     def __init__(self) -> None:
@@ -111,6 +112,16 @@ class Recall:
         self.ranges = {}
         if len(entries) > ENTRIES_MAX:
             self.forget()
+
+    def doubt(self, places: Iterable[Place]) -> None:
+        """Forget some entries, and all stretches: others have written among them.
+
+        What else is remembered stays: a commit proves it, too, when its turn comes.
+        """
+        for place in places:
+            self.entries.pop(place, None)
+        self.ranges = {}
+        self.generation += 1
 
     def forget(self) -> None:
         """Forget everything."""

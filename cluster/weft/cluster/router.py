@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import msgspec
 
 from weft.actors.future import Future
-from weft.cluster.cluster_errors import ShardUnavailable, WrongShard
+from weft.cluster.errors import ShardUnavailable, WrongShard
 from weft.cluster.router_map import RouterMap
 from weft.cluster.shard_mail import (
     Answer,

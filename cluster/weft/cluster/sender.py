@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 from weft.cluster.commit import COMMIT, Commit
 from weft.cluster.fence import Fence, Fenced, HistoryLost, PeerFenced
 from weft.cluster.line import Broken, Line, Refused
-from weft.cluster.statistics import PostgresCounter
+from weft.cluster.postgres_statistics import PostgresCounter
 from weft.storage.errors import StoreReadOnly, StoreUnavailable
 from weft.storage.store import IN_DOUBT
 

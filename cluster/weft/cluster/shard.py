@@ -20,7 +20,8 @@ from weft.actors.future import Future
 from weft.actors.retention import Forget
 from weft.actors.statistics import RuntimeStatistics
 from weft.actors.stream import Stream
-from weft.cluster.cluster_errors import ShardUnavailable, WrongShard
+from weft.cluster.errors import ShardUnavailable, WrongShard
+from weft.cluster.postgres_statistics import PostgresStatistics
 from weft.cluster.shard_mail import (
     Answer,
     Letter,
@@ -34,7 +35,7 @@ from weft.cluster.shard_mail import (
 )
 from weft.cluster.shard_news import Changed, Herald, Wake
 from weft.cluster.shard_runtime import SessionView, ShardRuntime
-from weft.cluster.statistics import PostgresStatistics
+from weft.storage import TransferThreads
 from weft.storage.rules import subjects
 
 if TYPE_CHECKING:
@@ -201,6 +202,8 @@ class Shard:
     async def stream(self, payload: bytes) -> AsyncIterator[bytes]:
         """Run a thread's workflow and yield what it shows; the answer comes last.
 
+        That of a run in the background is its record, and comes first.
+
         Args:
             payload: an encoded order.
         """
@@ -217,13 +220,16 @@ class Shard:
             thread_id=order.thread_id,
             timeout_s=order.timeout_s,
         )
+        if order.background:
+            yield encode(Shown(None, await _answered(future)))
         try:
             async for item in stream:
                 yield encode(Shown(pickle.dumps(item)))
         except Exception as error:  # noqa: BLE001 - whoever reads is told
             yield encode(Shown(None, answer_failure(error)))
         else:
-            yield encode(Shown(None, await _answered(future)))
+            if not order.background:
+                yield encode(Shown(None, await _answered(future)))
 
     async def cancel(self, run_id: str, *, undo: bool) -> bool:
         """Ask a run to stop; the answer is whether it was here and had not ended."""
@@ -324,6 +330,8 @@ async def _answered(future: Future[Any]) -> Answer:
 def _to_look_up(letter: Letter) -> list[str]:
     """Return the threads that may belong to sessions that a letter does not name."""
     operation = letter.operation
+    if isinstance(operation, TransferThreads) and operation.from_session_id is not None:
+        return []  # it is refused if they are not that session's
     if letter.session_id is None or operation.kind in _OF_ANYBODY:
         return subjects(operation)[1]
     return []

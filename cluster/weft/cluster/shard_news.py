@@ -2,43 +2,35 @@
 
 The commit is the truth, and the fences see to it that nobody decides on anything else.
 But a session's actor routes by what it remembers, and a thread's actor lives where its
-session does: so the shard that committed tells the others which sessions to look at
-anew and which threads have left, before it answers. One that does not hear of it within
-:data:`PATIENCE_S` is being replaced or will be; it may then send a command astray once,
-and it never decides one wrongly.
+session does: so the shard that committed tells the others what to look at anew and
+which threads have left, before it answers. What is told is never taken for true: who
+hears of it reads the database (:mod:`weft.cluster.shard_receiver`). One that does not
+hear of it within :data:`PATIENCE_S` is being replaced or will be; it may then send a
+command astray once, and it never decides one wrongly.
 
 Guarantees:
     * a commit group is told in one call to each peer, whatever its size;
-    * when a caller has its answer, the sessions of all shards that answer show it;
-    * a thread that has left has no actor here any more; whoever waits for it is told;
-    * a run that came along with its thread goes on here, from its last durable state.
+    * an answer comes after every peer has heard, or has had its time.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from weft.actors.light_actor import handles
-from weft.actors.messages import ChildGone, Release, Resume
-from weft.actors.resident import Resident
-from weft.actors.services import Services
-from weft.storage import Outcome, Snapshot, ThreadNotFound
+from weft.storage import Outcome, Snapshot
 from weft.storage.rules import Event
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Call
 
-    from weft.cluster.shard_store import ShardStore
-
-__all__ = ["Changed", "Herald", "Receiver", "Wake"]
+__all__ = ["Changed", "Herald", "Wake"]
 
 PATIENCE_S: Final = 1.0
 """How long an answer waits for the peers to hear of it: a turn takes microseconds, a
 call 0.5 ms."""
-
 
 RETOLD_ENTRIES: Final = 1000
 """Of the log, by a new process: what its predecessor committed in its last moments."""
@@ -51,11 +43,15 @@ class Changed(msgspec.Struct, frozen=True, array_like=True):
         session_ids: sessions to be read anew.
         left: threads that this shard's sessions own no more.
         came: threads that they own now, and did not.
+        busy: those of them on which a run was in progress.
+        names: of threads, each with its session: who has them is to be read anew.
     """
 
     session_ids: tuple[str, ...]
     left: tuple[str, ...] = ()
     came: tuple[str, ...] = ()
+    busy: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
 
 class Wake(msgspec.Struct, frozen=True):
@@ -91,8 +87,9 @@ class _Note:
 
     def __init__(self) -> None:
         self._session_ids: dict[str, None] = {}
+        self._names: dict[tuple[str, str], None] = {}
         self._left: set[str] = set()
-        self._came: set[str] = set()
+        self._came: dict[str, bool] = {}
 
     def add(self, events: Sequence[Event]) -> None:
         """Take note of an operation's events.
@@ -100,80 +97,37 @@ class _Note:
         A thread that has left and come back is in both: whoever hears of it strikes
         off what left before it takes over what came.
         """
-        self._session_ids.update(dict.fromkeys(event.session_id for event in events))
-        released = {_thread(one) for one in events if one.change == "released"}
-        adopted = {_thread(one) for one in events if one.change == "adopted"}
-        self._left |= released - adopted
-        self._came = self._came - released | (adopted - released)
+        released, adopted = set[str](), dict[str, bool]()
+        for event in events:
+            thread = event.thread
+            if thread is None or event.change not in _OF_NAMES:
+                self._session_ids[event.session_id] = None
+                continue
+            self._names[event.session_id, thread.thread_name] = None
+            if event.change == "released":
+                released.add(thread.thread_id)
+            else:
+                adopted[thread.thread_id] = thread.run_id is not None
+        self._left |= released - adopted.keys()
+        for thread_id in released:
+            self._came.pop(thread_id, None)
+        came = adopted.keys() - released
+        self._came |= {thread_id: adopted[thread_id] for thread_id in came}
 
     def changed(self, is_mine: bool) -> Changed:
         """Return it; the own sessions need not be read anew."""
+        came = tuple(sorted(self._came))
         return Changed(
             () if is_mine else tuple(self._session_ids),
             tuple(sorted(self._left)),
-            tuple(sorted(self._came)),
+            came,
+            tuple(thread_id for thread_id in came if self._came[thread_id]),
+            () if is_mine else tuple(self._names),
         )
 
 
-def _thread(event: Event) -> str:
-    return "" if event.thread is None else event.thread.thread_id
-
-
-class Receiver(Resident):
-    """Brings this shard's actors up to date with what others committed.
-
-    Args:
-        services: the runtime's shared parts.
-        store: the shard's.
-    """
-
-    kind: ClassVar[str] = "system"
-
-    def __init__(self, services: Services, store: "ShardStore") -> None:
-        super().__init__(services.scheduler, "receiver")
-        self._services = services
-        self._store = store
-
-    @handles(Changed)
-    def _see(self, changed: Changed) -> None:
-        for thread_id in changed.left:
-            self._strike_off(thread_id)
-        for session_id in changed.session_ids:
-            cell = self._services.sessions.get(session_id)
-            actor = None if cell is None else cell.actor
-            if actor is not None:
-                actor.activate()
-        if changed.came:
-            self._take_over(changed.came)
-
-    @handles(Wake)
-    def _wake(self, wake: Wake) -> None:
-        root: Any = self._services.root.actor
-        for session_id in wake.session_ids:
-            root.session(session_id)
-
-    def _strike_off(self, thread_id: str) -> None:
-        services = self._services
-        services.owners.forget(thread_id)
-        cell = services.threads.pop(thread_id, None)
-        if cell is None:
-            return
-        services.stopped["thread", "removed"] += 1
-        if cell.parent is not None:
-            services.scheduler.post(cell.parent, ChildGone(cell))
-        error = ThreadNotFound(
-            f"Thread {thread_id!r} has gone to another shard.", thread_id=thread_id
-        )
-        services.scheduler.post(cell, Release(error))
-
-    def _take_over(self, thread_ids: Sequence[str]) -> None:
-        """Have the runs go on that came along."""
-        with self._store.read() as snapshot:
-            found = [*snapshot.unfinished([*snapshot.threads_of(thread_ids)])]
-        root: Any = self._services.root.actor
-        for run, thread in found:
-            cell = root.session(thread.session_id)
-            self._services.scheduler.post_system(cell, Resume(run, thread))
+_OF_NAMES: Final = frozenset({"released", "adopted"})
+"""Changes of which a view knows no more than who has which name."""
 
 
 class Herald:

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from weft.actors.runtime import Runtime
 from weft.actors.services import Services
-from weft.cluster.shard_news import Changed, Receiver, Wake
+from weft.cluster.shard_news import Changed, Wake
+from weft.cluster.shard_receiver import Receiver, Told
 from weft.cluster.shard_store import ShardStore
 from weft.storage.retention import Retention
 
@@ -61,11 +62,27 @@ class ShardRuntime(Runtime):
         policy: Retention = options.pop("retention", None) or Retention()
         if store.fence.shard != KEEPER:
             policy = replace(policy, interval_s=NEVER_S)
-        runtime = cls(store, workflows=workflows, retention=policy, **options)
-        runtime._receiver = Receiver(runtime._services, store)
-        return runtime
+        return cls(store, workflows=workflows, retention=policy, **options)
 
     _receiver: Receiver
+    _has_receiver = False
+
+    def __init__(self, store: ShardStore, **options: Any) -> None:
+        self._published = store.seq
+        super().__init__(store, **options)
+        self._receiver = Receiver(self._services, store)
+        self._has_receiver = True
+        self._tell_receiver()  # of what the writer has published before this line
+
+    def _publish(self, pairs: Any) -> None:
+        super()._publish(pairs)
+        seqs = [outcome.seq or 0 for _, outcome in pairs]
+        self._published = max([self._published, *seqs])
+        if self._has_receiver:
+            self._tell_receiver()
+
+    def _tell_receiver(self) -> None:
+        self._dispatcher.post(self._receiver.actor_ref, Told(self._published))
 
     @property
     def services(self) -> Services:

@@ -3,8 +3,9 @@
 What concerns this shard's sessions only is a commit group like any other. An operation
 over sessions of several shards is committed by one of them, in one transaction that
 proves the fences of all: there is no moment at which one half has happened, and nobody
-to ask afterwards what became of it. Who repeats it gets its first answer wherever it is
-sent, because the index of ``op_id`` is one for all shards.
+to ask afterwards what became of it. A group with such operations among others is one
+transaction, too, with the fences that any of them needs. Who repeats one gets its first
+answer wherever it is sent, because the index of ``op_id`` is one for all shards.
 
 Guarantees:
     * outcomes come in the order of the shard's log, across or not;
@@ -16,11 +17,11 @@ Guarantees:
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Any, Final
 
-from weft.cluster.cluster_errors import ShardUnavailable
+from weft.cluster.errors import ShardUnavailable
 from weft.cluster.fence import Fence, PeerFenced
 from weft.cluster.postgres import PostgresStore
 from weft.cluster.reading import Reading
@@ -45,8 +46,8 @@ __all__ = ["ShardSnapshot", "ShardStore"]
 logger = logging.getLogger("weft.cluster")
 
 ATTEMPTS_MAX: Final = 3
-"""Under new fences of the peers; a peer that restarts three times within
-milliseconds is not going to stop."""
+"""Under the fences of the peers, each time newer ones; a peer that restarts three times
+within milliseconds is not going to stop."""
 
 BEHIND: Final = b"\x02"
 """Behind all UUIDs: beyond it nothing is taken for new without a proof."""
@@ -116,10 +117,12 @@ class ShardStore(PostgresStore):
     ) -> None:
         super().__init__(dsn, shard=shard, **options)
         self._on_defect = on_defect
+        with self._postgres.read() as reading:
+            ((self._newest_log,),) = reading.rows(_NEWEST_LOG)
         self._slots: SlotMap = self.slot_map()  # an epoch implies the own part of it
-        self._newest_log: int | None = None
         self._shard = shard
         self._crossing = False
+        self._known_fences: dict[int, Fence] = {}
         self.across: dict[str, tuple[int, ...]] = {}
         self.tell: Callable[[Sequence[Outcome]], object] = _tell_nobody
         self.crossed = 0
@@ -169,7 +172,7 @@ class ShardStore(PostgresStore):
         return held
 
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Apply a group; those of its operations that are across, each in its turn."""
+        """Apply a group, whatever of it is across, in one transaction if it may be."""
         if self._crossing:
             return super().apply(operations)
         try:
@@ -185,23 +188,36 @@ class ShardStore(PostgresStore):
 
     def _apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         across = self.across
-        if not (across and any(one.op_id in across for one in operations)):
+        named = (across.get(one.op_id, ()) for one in operations) if across else ()
+        peers = tuple(sorted({shard for shards in named for shard in shards}))
+        if not peers:
             return super().apply(operations)
+        try:
+            return self._apply_across(operations, peers)
+        except PeerFenced:
+            return self._apply_apart(operations)
+
+    def _apply_apart(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Apply a group in pieces: those alone are refused whose peer is away."""
         outcomes: list[Outcome] = []
-        for peers, run in groupby(operations, lambda one: across.get(one.op_id)):
+        for peers, run in groupby(operations, lambda one: self.across.get(one.op_id)):
             group = list(run)
             try:
                 if peers is None:
                     outcomes += super().apply(group)
                 else:
                     outcomes += self._apply_across(group, peers)
+            except PeerFenced:
+                words = f"Shards {list(peers or ())} are being taken over."
+                busy = ShardUnavailable(words)
+                outcomes += [Outcome(one, None, error=busy) for one in group]
             except SessionThreadException as error:
                 if outcomes:  # half the group has happened: nobody could be told so
                     self._on_defect(error)
                 raise
         return outcomes
 
-    def _touches(self, group: list[Operation]) -> list[Operation]:
+    def _touches(self, group: Sequence[Operation]) -> list[Operation]:
         """Return what has the records of other shards' sessions written, too.
 
         Their own shard may close them at the same time: it looks at names that it
@@ -220,22 +236,41 @@ class ShardStore(PostgresStore):
         ]
 
     def _apply_across(
-        self, group: list[Operation], shards: tuple[int, ...]
+        self, group: Sequence[Operation], peers: tuple[int, ...]
     ) -> list[Outcome]:
+        """Apply a group in one transaction with the fences of several shards.
+
+        Raises:
+            PeerFenced: a peer is taken over again and again.
+        """
         whole = [*group, *self._touches(group)]
-        for _ in range(ATTEMPTS_MAX):
-            self._crossing = True
-            try:
-                outcomes = self.apply_across(whole, self.fences(shards))[: len(group)]
-            except PeerFenced as error:
-                logger.info("the fences of %s have changed: %s", shards, error)
-            else:
-                self.crossed += sum(one.seq is not None for one in outcomes)
-                return outcomes
-            finally:
-                self._crossing = False
-        busy = ShardUnavailable(f"Shards {list(shards)} are being taken over.")
-        return [Outcome(one, None, error=busy) for one in group]
+        for _ in range(ATTEMPTS_MAX - 1):
+            with suppress(PeerFenced):
+                return self._cross(whole, peers)[: len(group)]
+        return self._cross(whole, peers)[: len(group)]
+
+    def _cross(
+        self, group: Sequence[Operation], peers: tuple[int, ...]
+    ) -> list[Outcome]:
+        self._crossing = True
+        try:
+            outcomes = self.apply_across(group, self._peers(peers))
+        except PeerFenced as error:
+            logger.info("the fences of %s have changed: %s", peers, error)
+            self._known_fences.clear()
+            raise
+        finally:
+            self._crossing = False
+        applied = (one.operation.op_id for one in outcomes if one.seq is not None)
+        self.crossed += sum(op_id in self.across for op_id in applied)
+        return outcomes
+
+    def _peers(self, shards: tuple[int, ...]) -> list[Fence]:
+        """Return fences as they were known last: it is the commit that proves them."""
+        known = self._known_fences
+        if not known.keys() >= set(shards):
+            known.update((fence.shard, fence) for fence in self.fences(shards))
+        return [known[shard] for shard in shards]
 
 
 def receivers_of(operation: Operation) -> set[str]:

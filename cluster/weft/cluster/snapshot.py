@@ -10,7 +10,7 @@ from typing import Final
 from weft.cluster.reading import Reading
 from weft.storage.codec import code_of, decode
 from weft.storage.ids import pack_id, unpack_id
-from weft.storage.keys import association_key, thread_key
+from weft.storage.keys import association_key, name_key, thread_key
 from weft.storage.records import Association, Run, Session, Thread
 from weft.storage.snapshot import Snapshot
 
@@ -68,16 +68,33 @@ class PostgresSnapshot(Snapshot):
 
         Most threads have none, and that takes one look for all of them.
         """
-        prefixes = [b"\x02" + pack_id(thread.thread_id) for thread in threads]
-        queued = self._reading.scan_many("R", prefixes)
-        waited_for = {unpack_id(key, 1)[0] for key, _ in queued}
+        with_queue = self.with_queue(thread.thread_id for thread in threads)
         for thread in threads:
             run_ids = [] if thread.run_id is None else [thread.run_id]
-            if thread.thread_id in waited_for:
+            if thread.thread_id in with_queue:
                 run_ids += [run_id for run_id, _ in self.queued_runs(thread.thread_id)]
             for run in map(self.run, run_ids):
                 if run is not None:
                     yield run, thread
+
+    def with_queue(self, thread_ids: Iterable[str]) -> set[str]:
+        """Return those of some threads for which runs wait: one look for all."""
+        prefixes = [b"\x02" + pack_id(thread_id) for thread_id in thread_ids]
+        found = self._reading.scan_many("R", prefixes)
+        return {unpack_id(key, 1)[0] for key, _ in found}
+
+    def holders(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return which live threads have some names.
+
+        Args:
+            names: each behind its session's id.
+
+        Returns:
+            thread id by session id and name, without those that nobody has.
+        """
+        keys = {name_key(*name)[-1]: name for name in names}
+        found = self._reading.get_many("S", list(keys))
+        return {keys[key]: decode("S", key, data) for key, data in found.items()}
 
     def associations(
         self, session_id: str, *, active_only: bool = True

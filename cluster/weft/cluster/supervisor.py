@@ -7,7 +7,7 @@ second, and one that misses three answers in a row is killed and thereby restart
 Guarantees:
     * a shard that is being started or restarted is not killed for being silent, until
       its time for that is over;
-    * a shard that is gone for good is made again.
+    * a shard that is gone for good is made again, unless it was released.
 """
 
 import logging
@@ -105,6 +105,7 @@ class Supervisor:
         self._monotonic_s = monotonic_s
         self._misses: dict[int, int] = {}
         self._may_start_until_s: dict[int, float] = {}
+        self._released: set[int] = set()
         for shard in shards:
             self.watch(shard)
         self._answering = self._missed = self._killed = self._revived = 0
@@ -127,8 +128,13 @@ class Supervisor:
 
     def watch(self, shard: int) -> None:
         """Watch one more shard, or know that it is about to be started."""
-        self._misses.setdefault(shard, 0)
-        self._may_start_until_s.setdefault(shard, self._monotonic_s() + START_S)
+        if shard not in self._misses or shard in self._released:
+            self._expect(shard)
+        self._released.discard(shard)
+
+    def release(self, shard: int) -> None:
+        """Watch a shard no more: from now on it may end, and stay like that."""
+        self._released.add(shard)
 
     def statistics(self) -> SupervisorStatistics:
         """Return what the supervisor saw and did so far."""
@@ -148,14 +154,20 @@ class Supervisor:
 
     def look(self) -> None:
         """Ask all shards once, and do what must be done."""
-        pings = {shard: self._supervised.ping(shard) for shard in list(self._misses)}
+        watched = [one for one in list(self._misses) if one not in self._released]
+        pings = {shard: self._supervised.ping(shard) for shard in watched}
         wait(pings.values(), timeout=self._interval_s)
         self._answering = 0
         for shard, ping in pings.items():
             self._judge(shard, ping)
 
     def _judge(self, shard: int, ping: "Call[Any]") -> None:
-        if not ping.done():
+        is_done = ping.done()
+        if (
+            shard in self._released
+        ):  # looked for behind the answer: it may be of its end
+            return
+        if not is_done:
             ping.cancel()
             self._miss(shard)
             return

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,12 +13,18 @@ from weft.storage import new_id
 
 
 @pytest.fixture(scope="module")
-def cluster(server: str) -> Iterator[LocalCluster]:
+def workflows() -> dict[str, Any]:
+    """Return what the shards run."""
+    return dict(WORKFLOWS)
+
+
+@pytest.fixture(scope="module")
+def cluster(server: str, workflows: dict[str, Any]) -> Iterator[LocalCluster]:
     """Two shards that all tests of this file share; each has sessions of its own."""
     name = f"weft_shards_{time.time_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    with LocalCluster(server.replace("/postgres?", f"/{name}?"), 2, WORKFLOWS) as made:
+    with LocalCluster(server.replace("/postgres?", f"/{name}?"), 2, workflows) as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from tests.cluster.shards.looking import (
     names,
     remembered,
 )
-from weft.cluster.cluster_errors import NotInCluster, ShardUnavailable, WrongShard
+from weft.cluster.errors import NotInCluster, ShardUnavailable, WrongShard
 from weft.cluster.shard_mail import Letter, decode_answers, encode, failure_of
 from weft.storage import (
     CreateSession,
@@ -127,12 +127,11 @@ def test_memory_is_read_within_the_bound_or_as_of_now(
         cluster.post.run(0, shard.views([there])).result(WAIT_S)
 
 
-def test_what_belongs_to_one_process_says_so(cluster: LocalCluster) -> None:
-    with pytest.raises(NotInCluster):
-        cluster.runtime.events()
+def test_what_belongs_to_a_directory_says_so(cluster: LocalCluster) -> None:
     with pytest.raises(NotInCluster):
         cluster.runtime.backup("/nowhere")
-    assert 501 == NotInCluster.http_status
+    with pytest.raises(NotInCluster):
+        cluster.runtime.store.apply([])
 
 
 def test_a_timeout_is_answered_in_time_though_the_shard_hangs(
