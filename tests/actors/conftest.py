@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.actors.support import FailingStore, GatedStore, Walk
+from tests.actors.support import LONG_S, FailingStore, GatedStore, Walk
+from tests.actors.waiting import Waiter
 from weft.actors import Coordinator, ExecutionContext, Runtime
+from weft.actors.dispatcher import Dispatcher
+from weft.actors.future import Future
 from weft.storage import LmdbStore, MemoryStore, Store
 
 Open = Callable[..., Runtime]
@@ -103,3 +106,25 @@ def walk() -> Iterator[Walk]:
     made = Walk()
     yield made
     made.stop.open()
+
+
+@pytest.fixture
+def dispatcher() -> Iterator[Dispatcher]:
+    """Return a dispatcher of the test's own, which leaves nobody suspended."""
+    dispatcher = Dispatcher()
+    dispatcher.start()
+    yield dispatcher
+    assert dispatcher.stop(LONG_S)
+    assert set() == dispatcher.suspended
+
+
+@pytest.fixture
+def waiter(dispatcher: Dispatcher) -> Waiter:
+    """Return an actor that waits for the futures it gets."""
+    return Waiter(dispatcher)
+
+
+@pytest.fixture
+def leaf() -> Future[str]:
+    """Return a future that nobody has settled."""
+    return Future()

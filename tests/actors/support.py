@@ -223,3 +223,22 @@ def in_threads(functions: Sequence[Callable[[], object]]) -> None:
         assert not thread.is_alive()
     if failures:
         raise failures[0]
+
+
+def view(runtime: Runtime, session_id: str) -> Any:
+    """Return the actor of a resident session, to look at its view."""
+    return runtime._services.sessions[session_id].actor
+
+
+def check_views(runtime: Runtime) -> None:
+    """Compare the stored copies with each other and every view with the store."""
+    settle(runtime)
+    assert runtime.check().clean
+    with runtime.store.read() as snapshot:
+        for session_id, cell in runtime._services.sessions.items():
+            view: Any = cell.actor
+            assert dict(snapshot.names(session_id)) == view._names
+            assert not view._stash
+            for thread_id, child in view._children.items():
+                assert cell is child.parent
+                assert child is runtime._services.threads[thread_id]

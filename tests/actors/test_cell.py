@@ -15,19 +15,10 @@ from tests.actors.support import LONG_S
 from tests.actors.waiting import Waiter
 from weft.actors.actor import Actor
 from weft.actors.controls import Terminated
-from weft.actors.dispatcher import Dispatcher
 from weft.actors.future import Future
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def dispatcher() -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher()
-    dispatcher.start()
-    yield dispatcher
-    assert dispatcher.stop(LONG_S)
+    from weft.actors.dispatcher import Dispatcher
 
 
 @pytest.fixture

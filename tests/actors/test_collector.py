@@ -22,7 +22,6 @@ from weft.actors.collector import (
     YOUNG,
     Collector,
 )
-from weft.actors.dispatcher import Dispatcher
 from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import Passivate
 from weft.actors.passivation import Passivation
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.actors.conftest import Open
     from weft.actors import Runtime
+    from weft.actors.dispatcher import Dispatcher
     from weft.actors.scheduler import Mail
 
 logger = logging.getLogger(__name__)
@@ -42,14 +42,6 @@ class Circle:
 
     def __init__(self) -> None:
         self.me = self
-
-
-@pytest.fixture
-def dispatcher() -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher()
-    dispatcher.start()
-    yield dispatcher
-    assert dispatcher.stop(LONG_S)
 
 
 @pytest.fixture(autouse=True)

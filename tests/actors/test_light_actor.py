@@ -10,19 +10,10 @@ import pytest
 
 from tests.actors.echo import Echo, Supervisor
 from tests.actors.support import LONG_S
-from weft.actors.dispatcher import Dispatcher
 from weft.actors.light_actor import LightActor, handles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def dispatcher() -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher()
-    dispatcher.start()
-    yield dispatcher
-    assert dispatcher.stop(LONG_S)
+    from weft.actors.dispatcher import Dispatcher
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.actors.conftest import Open
+from tests.actors.maker import Maker
 from tests.actors.model import (
     WORKFLOWS,
     Answer,
-    Maker,
     Model,
     Step,
     ask,

@@ -57,7 +57,7 @@ def test_who_joins_late_is_told_where_the_run_stands(open_runtime: Open) -> None
     run = answer(thread.start_run())
     stop.reached()
     stream = runtime.coordinator.join_stream(run.run_id, mode="marks")
-    assert Mark(run.began_seq + 1, 1) == next(stream)
+    assert Mark(run.began_seq + 1, 1, joined=True) == next(stream)
     stop.open()
     assert [] == list(stream)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.actors.support import LONG_S
 from weft.actors.controls import Terminated
 from weft.actors.future import Future
 from weft.actors.light_actor import LightActor, handles
@@ -58,3 +59,9 @@ class Leaf(Waiter):
     @handles(tuple)
     def _ask_plainly(self, message: tuple[Cell[Any]]) -> Any:
         return message[0].ask("plain", block=False)
+
+
+def settle(dispatcher: Dispatcher) -> None:
+    """Wait until everything posted so far has had its turn."""
+    for _ in range(3):
+        Waiter(dispatcher, "settle").actor_ref.ask("x", timeout=LONG_S)

@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ class Manager:
         """Return the next message."""
         lines = self._socket.recv(4096).decode().splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+    def hear_of(self, word: str) -> dict[str, str]:
+        """Return the next message that has a word; hearts beat in between."""
+        while word not in (message := self.hear()):
+            pass
+        return message
 
     def close(self) -> None:
         self._socket.close()
@@ -119,23 +126,20 @@ def test_a_runtime_with_nothing_to_do_gets_on() -> None:
 
 
 def test_the_daemon_tells_systemd_of_its_life(tmp_path: Path) -> None:
-    manager = Manager(str(tmp_path / "notify"))
     arguments = ("--data", tmp_path / "data", "--listen", "127.0.0.1:0")
-    told = environment(**manager.environment(WATCHDOG_USEC="100000"))
-    with weft("serve", *arguments, env=told) as child:
-        ready = manager.hear()
-        assert "1" == ready["READY"]
-        assert "http://127.0.0.1:" in ready["STATUS"]
-        assert {"WATCHDOG": "1"} == manager.hear()
-        first_line(child)
-        child.send_signal(signal.SIGHUP)
-        heard = [manager.hear() for _ in range(4)]
-        assert any("RELOADING" in message for message in heard)
-        child.terminate()
-        while "STOPPING" not in manager.hear():
-            pass
-        assert 0 == child.wait(DEADLINE_S)
-    manager.close()
+    with closing(Manager(str(tmp_path / "notify"))) as manager:
+        told = environment(**manager.environment(WATCHDOG_USEC="100000"))
+        with weft("serve", *arguments, env=told) as child:
+            ready = manager.hear_of("READY")
+            assert "1" == ready["READY"]
+            assert "http://127.0.0.1:" in ready["STATUS"]
+            assert {"WATCHDOG": "1"} == manager.hear()
+            first_line(child)
+            child.send_signal(signal.SIGHUP)
+            assert "1" == manager.hear_of("RELOADING")["RELOADING"]
+            child.terminate()
+            assert "1" == manager.hear_of("STOPPING")["STOPPING"]
+            assert 0 == child.wait(DEADLINE_S)
 
 
 def test_a_runtime_whose_writer_is_stuck_does_not_get_on() -> None:

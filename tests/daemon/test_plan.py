@@ -92,9 +92,8 @@ def test_an_id_that_would_be_too_long_is_hashed(write_log: WriteLog) -> None:
 
 
 def test_every_id_is_one_that_the_store_takes(irc: Path) -> None:
-    for log in plan_logs(irc / "dev"):
-        for step in log.steps:
-            check_id(step.op_id)
+    ids = [step.op_id for log in plan_logs(irc / "dev") for step in log.steps]
+    assert ids == [check_id(op_id) for op_id in ids]
 
 
 # -- what is refused -----------------------------------------------------------------

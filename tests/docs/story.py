@@ -75,8 +75,8 @@ class Story:
         (directory / "examples").symlink_to(REPOSITORY / "examples")
         self._complaints: IO[str] = (directory / ".stderr").open("w+")
 
-    def tell(self, block: Shown) -> None:
-        """Do what a block shows."""
+    def check(self, block: Shown) -> None:
+        """Do what a block shows, and assert that what comes of it is what is shown."""
         if block.mark("not run") is not None:
             return
         printed, self._printed = self._printed, None
@@ -213,7 +213,7 @@ class Story:
         self._complaints.seek(0)
         return self._complaints.read()
 
-    def end(self) -> None:
+    def check_end(self) -> None:
         """Stop what still runs; nothing may have complained."""
         if self._python is not None:
             self._python.communicate(timeout=DEADLINE_S)

@@ -35,8 +35,8 @@ def test_what_a_page_shows_works(page: Path, bin_directory: Path) -> None:
         story = Story(page, Path(directory), bin_directory)
         try:
             for block in shown(page):
-                story.tell(block)
-            story.end()
+                story.check(block)
+            story.check_end()
         finally:
             story.abandon()
 

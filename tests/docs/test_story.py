@@ -21,8 +21,8 @@ def story(tmp_path: Path, bin_directory: Path) -> Iterator[Story]:
     story.abandon()
 
 
-def tell(story: Story, *blocks: tuple[str, str]) -> None:
-    """Tell a page of these blocks; a language may have a mark before it."""
+def check(story: Story, *blocks: tuple[str, str]) -> None:
+    """Check a page of these blocks; a language may have a mark before it."""
     lines = []
     for language, text in blocks:
         mark, _, plain = language.rpartition("|")
@@ -30,8 +30,8 @@ def tell(story: Story, *blocks: tuple[str, str]) -> None:
         lines += [f"{FENCE}{plain}", text, FENCE]
     story.page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     for block in shown(story.page):
-        story.tell(block)
-    story.end()
+        story.check(block)
+    story.check_end()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_commands_have_their_outputs_and_go_on_over_lines() -> None:
 
 
 def test_blocks_share_a_namespace_and_show_what_they_print(story: Story) -> None:
-    tell(
+    check(
         story,
         ("python", "a = 1"),
         ("file flows.py|python", "b = 2"),
@@ -70,7 +70,7 @@ def test_blocks_share_a_namespace_and_show_what_they_print(story: Story) -> None
 
 def test_a_block_alone_shares_nothing(story: Story) -> None:
     with pytest.raises(AssertionError, match="NameError"):
-        tell(story, ("python", "a = 1"), ("alone|python", "print(a)"))
+        check(story, ("python", "a = 1"), ("alone|python", "print(a)"))
 
 
 @pytest.mark.parametrize(
@@ -90,17 +90,17 @@ def test_what_does_not_work_is_noticed(
     story: Story, blocks: list[tuple[str, str]], words: str
 ) -> None:
     with pytest.raises((AssertionError, ValueError), match=words):
-        tell(story, *blocks)
+        check(story, *blocks)
 
 
 def test_text_behind_python_is_what_it_prints(story: Story) -> None:
     fences = f"{FENCE}python\nprint(1)\n{FENCE}\n\n{FENCE}text\n2\n{FENCE}\n"
     story.page.write_text(fences, encoding="utf-8")
     python, text = shown(story.page)
-    story.tell(python)
+    story.check(python)
     with pytest.raises(AssertionError, match="and not"):
-        story.tell(text)
+        story.check(text)
 
 
 def test_what_is_not_run_is_not_run(story: Story) -> None:
-    tell(story, ("not run: it fails|console", "$ exit 3"))
+    check(story, ("not run: it fails|console", "$ exit 3"))

@@ -15,6 +15,11 @@ FILE_LINES_MAX: Final = 400
 """One noun, one module: at 400 lines there are two nouns in it."""
 FUNCTION_LINES_MAX: Final = 70
 """What fits on a screen: the limit of TigerBeetle's style guide."""
+SAYS_THAT_IT_ASSERTS: Final = re.compile(
+    r"_*(assert|check|expect|refuse|raises$|warns$|fail)|.*_as_test$", re.IGNORECASE
+)
+"""How what asserts for a test is called; ``run_state_machine_as_test`` is
+Hypothesis's."""
 SLEEPS: Final = frozenset({"time.sleep", "asyncio.sleep"})
 
 _NOQA: Final = re.compile(r"#\s*(?:ruff:\s*)?noqa\b(?!:\s*[A-Z]+[0-9]+)", re.IGNORECASE)
@@ -86,6 +91,23 @@ def never_sleeps(source: str) -> Iterator[Finding]:
             )
 
 
+def asserts_something(source: str) -> Iterator[Finding]:
+    """Find tests that neither assert nor call a function whose name says that it does.
+
+    A function beside the test that asserts in the end is not seen through: its name
+    is what people read as well.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if node.name.startswith("test_") and not any(map(_asserts, ast.walk(node))):
+            yield Finding(
+                node.lineno,
+                f"{node.name} asserts nothing that is seen: assert what it means, or"
+                " call the helper assert_..., check_..., expect_..., refuse_...",
+            )
+
+
 def names_what_it_ignores(source: str) -> Iterator[Finding]:
     """Find `noqa` and `type: ignore` without a code."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -96,6 +118,15 @@ def names_what_it_ignores(source: str) -> Iterator[Finding]:
                 token.start[0],
                 "an ignore without a code: write `noqa: X123` or `type: ignore[code]`",
             )
+
+
+def _asserts(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.Assert)
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else None
+    name = called.id if isinstance(called, ast.Name) else name
+    return name is not None and SAYS_THAT_IT_ASSERTS.match(name) is not None
 
 
 def _does_nothing(statement: ast.stmt) -> bool:

@@ -23,6 +23,7 @@ SKIPS = {
     ),
     "whole file": 'pytest.skip("the reason", allow_module_level=True)',
 }
+DEADLINE_S = 50
 EXPECTED_FAILURE = '@pytest.mark.xfail(reason="the reason")\ndef test_it(): assert 0'
 
 
@@ -34,6 +35,7 @@ def outcome(
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     environment = os.environ | {
         "PYTHONPATH": str(repository),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # two seconds of imports
         "WEFT_CI": ci,
         "WEFT_REQUIRE_ALL": require_all,
     }
@@ -44,7 +46,7 @@ def outcome(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=DEADLINE_S,
     )
     return run.returncode, run.stdout + run.stderr
 

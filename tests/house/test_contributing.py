@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.house.project import files, told
 
 PLACE = re.compile(r"`((?:[\w.]+/)+[\w.]*)`|`(\w+\.(?:py|md|toml|txt))`")
+EXTRAS = re.compile(r"'\.\[([\w,]+)\]'")
 PROGRAM = re.compile(r"python -m ([\w.]+)")
 ARGUMENT = re.compile(r"\b(?:tests|docs|metrics|bench)/[\w./]*\w")
 
@@ -28,6 +29,11 @@ def test_every_file_that_is_named_is_there(repository: Path) -> None:
     ]
     assert not lost, told("CONTRIBUTING.md names what is not there", lost)
     assert len(named) > 30
+
+
+def test_it_sets_up_what_the_checks_run_with(repository: Path) -> None:
+    checks = (repository / ".ci" / "run").read_text(encoding="utf-8")
+    assert EXTRAS.findall(checks) == EXTRAS.findall(text(repository))
 
 
 def test_every_program_that_is_named_can_be_run(repository: Path) -> None:

@@ -43,8 +43,8 @@ def reader(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return directory
 
 
-def run(command: list[str], directory: Path) -> None:
-    """Run a command to its end and expect success."""
+def check_run(command: list[str], directory: Path) -> None:
+    """Run a command to its end and assert that it succeeds."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -87,7 +87,7 @@ def type_in(block: Block, directory: Path) -> None:
             if command.startswith("weft serve"):
                 servers.enter_context(served(command, directory))
             elif not command.startswith(SET_UP):
-                run(["bash", "-o", "pipefail", "-c", command], directory)
+                check_run(["bash", "-o", "pipefail", "-c", command], directory)
 
 
 def test_the_readme_is_there_and_shows_python() -> None:
@@ -113,7 +113,7 @@ def test_a_python_block_of_the_readme_runs(block: Block, reader: Path) -> None:
     script = reader / "readme_block.py"
     # As many empty lines as stand above it: a traceback names the README's lines.
     script.write_text("\n" * (block.line - 1) + block.text, encoding="utf-8")
-    run([sys.executable, str(script)], reader)
+    check_run([sys.executable, str(script)], reader)
 
 
 @pytest.mark.timeout(5 * DEADLINE_S)
@@ -121,7 +121,7 @@ def test_every_console_command_of_the_readme_works(reader: Path) -> None:
     assert README.is_file(), "README.md is missing: write it"
     main_job, _ = set_up_commands(TEXT)
     typed_last = main_job.rpartition("&&")[2].strip().removeprefix(".venv/bin/")
-    run(["bash", "-c", typed_last], reader)
+    check_run(["bash", "-c", typed_last], reader)
     for block in fenced_blocks(TEXT, "console"):
         type_in(block, reader)
 

@@ -17,6 +17,7 @@ LIBRARY_RULES = [
 TEST_RULES = [
     rules.has_short_functions,
     rules.never_sleeps,
+    rules.asserts_something,
     rules.names_what_it_ignores,
 ]
 OTHER_RULES = [rules.has_short_functions, rules.names_what_it_ignores]
@@ -73,6 +74,9 @@ LONG_FUNCTION = "def f():\n" + "    g()\n" * rules.FUNCTION_LINES_MAX
         (rules.never_sleeps, 2, "import time as t\nt.sleep(1)\n"),
         (rules.never_sleeps, 2, "from time import sleep as nap\nnap(1)\n"),
         (rules.never_sleeps, 2, "import asyncio\nasyncio.sleep(0)\n"),
+        (rules.asserts_something, 1, "def test_x():\n    compare(1, 2)\n"),
+        (rules.asserts_something, 2, "class T:\n  def test_x(self): self.call()\n"),
+        (rules.asserts_something, 1, "async def test_x():\n    await told()\n"),
         (rules.names_what_it_ignores, 1, f"import x  {NO_QA}\n"),
         (rules.names_what_it_ignores, 1, f"import x  {IGNORE}\n"),
         (rules.names_what_it_ignores, 1, f"import x  {IGNORE}  # why\n"),
@@ -92,6 +96,11 @@ def test_a_rule_finds_what_it_is_there_for(
         (rules.has_short_functions, LONG_FUNCTION.removesuffix("    g()\n")),
         (rules.swallows_nothing, "try:\n  f()\nexcept OSError:\n  count += 1\n"),
         (rules.never_sleeps, "import time\ntime.monotonic()\nclock.sleep(1)\n"),
+        (rules.asserts_something, "def test_x():\n    assert f()\n"),
+        (rules.asserts_something, "def test_x():\n  with pytest.raises(A): f()\n"),
+        (rules.asserts_something, "def test_x():\n    expect(page).to_be_there()\n"),
+        (rules.asserts_something, "def test_x():\n    check_ends_the_same(1)\n"),
+        (rules.asserts_something, "def made():\n    compare(1, 2)\n"),
         (rules.names_what_it_ignores, f"import x  {NO_QA}: F401\n"),
         (rules.names_what_it_ignores, f"import x  {IGNORE}[import-untyped]\n"),
         (rules.names_what_it_ignores, f"x = '{NO_QA}'\n"),

@@ -31,6 +31,7 @@ def fail_with_its_story(hunt: Hunt) -> None:
         pytest.fail(story(hunt.prey), pytrace=False)
 
 
+@pytest.mark.timeout(240)  # 10 s of CPU, which a busy machine may not have
 def test_nothing_is_wrong_under_any_of_the_uniform_schedules(seeds: range) -> None:
     hunt = hunted(seeds)
     fail_with_its_story(hunt)
@@ -38,6 +39,7 @@ def test_nothing_is_wrong_under_any_of_the_uniform_schedules(seeds: range) -> No
     assert len(seeds) == 1 or hunt.crashes > hunt.seeds, "it should have crashed often"
 
 
+@pytest.mark.timeout(240)  # 10 s of CPU, which a busy machine may not have
 def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
     few = seeds[: len(seeds) // 5 or 1]
     hunt = hunted(few, Pct)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.client import Client
+from tests.storage.desk import WAIT_S, Desk
 from weft.storage import LmdbStore, MemoryStore
 from weft.storage.store import TreeStore
 
@@ -30,3 +31,22 @@ def lmdb_store(tmp_store: Path) -> Iterator[LmdbStore]:
     made = LmdbStore(tmp_store)
     yield made
     made.close()
+
+
+@pytest.fixture
+def desk(store: TreeStore) -> Iterator[Desk]:
+    """Return a running writer."""
+    desk = Desk(store)
+    desk.writer.start()
+    yield desk
+    assert desk.writer.close(WAIT_S)
+
+
+@pytest.fixture
+def gated(store: TreeStore) -> Iterator[Desk]:
+    """Return a running writer whose groups wait for the test."""
+    desk = Desk(store, gated=True)
+    desk.writer.start()
+    yield desk
+    desk.open_gate(1000)
+    assert desk.writer.close(WAIT_S)

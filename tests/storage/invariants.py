@@ -41,12 +41,15 @@ class _Image(NamedTuple):
     states: dict[str, list[State]]
     interactions: int
     graphs: dict[bytes, Any]
+    items: list[bytes]
 
 
 def broken(snapshot: Snapshot) -> list[str]:
     """Return a sentence for each invariant that does not hold."""
     transaction = snapshot._transaction
-    image = _Image({}, {}, set(), {}, {}, {}, set(), {}, set(), set(), {}, {}, 0, {})
+    image = _Image(
+        {}, {}, set(), {}, {}, {}, set(), {}, set(), set(), {}, {}, 0, {}, []
+    )
     interactions = 0
     for tree in TREES:
         for key, data in transaction.scan(tree):
@@ -72,6 +75,7 @@ def recount(image: _Image) -> Counters:
         associations=len(image.rows),
         tombstones=len(image.tombstones),
         graph_entries=len(image.graphs),
+        items=len(image.items),
     )
 
 
@@ -123,7 +127,19 @@ def _read_c(image: _Image, key: bytes, value: Any) -> None:
     image.graphs[key] = value
 
 
-_READERS = {"S": _read_s, "T": _read_t, "R": _read_r, "X": _read_x, "C": _read_c}
+def _read_k(image: _Image, key: bytes, value: Any) -> None:
+    image.items.append(key)
+    assert key.endswith(b"\x01" + value.key.encode()), value
+
+
+_READERS = {
+    "S": _read_s,
+    "T": _read_t,
+    "R": _read_r,
+    "X": _read_x,
+    "C": _read_c,
+    "K": _read_k,
+}
 
 
 def _ownership(image: _Image) -> Iterator[str]:

@@ -11,8 +11,10 @@ from typing import Any, Final, get_args
 import msgspec
 
 from weft.storage import operations as op
+from weft.storage.items_reader import ItemReader
 from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 from weft.storage.operations_checkpoints import GraphOperation
+from weft.storage.operations_items import PutItem, RemoveItem, TouchItems
 from weft.storage.snapshot import Snapshot
 
 Fields = dict[str, Any]
@@ -35,6 +37,7 @@ class World:
         self.rows: dict[tuple[str, str], Fields] = {}
         self.runs: dict[str, Fields] = {}
         self.interactions: list[tuple[str, str]] = []
+        self.items: dict[tuple[tuple[str, ...], str], Fields] = {}
 
     def image(self) -> Fields:
         """Return everything, to be compared with that of a store."""
@@ -350,6 +353,7 @@ def expire(world: World, o: op.Expire) -> None:
         run = world.runs.get(run_id)
         if run and run["thread"] == thread_id and run["status"] != "running":
             del world.runs[run_id]
+    expire_items(world, o)
     for thread_id, first, last in o.states:
         thread = world.threads.get(thread_id)
         if thread is not None:
@@ -362,6 +366,13 @@ def expire(world: World, o: op.Expire) -> None:
                 for state in states
                 if not first <= state[0] <= last or state[0] == head
             ]
+
+
+def expire_items(world: World, o: op.Expire) -> None:
+    for namespace, key, until in o.items:
+        item = world.items.get((namespace, key), {})
+        if item.get("until") == until <= o.at_us:
+            del world.items[namespace, key]
 
 
 def save_association(world: World, o: SaveAssociation) -> None:
@@ -389,6 +400,33 @@ def delete_association(world: World, o: DeleteAssociation) -> None:
             raise No("ThreadBusy")
         bury(world, o.thread_id)
     del world.rows[o.session_id, o.thread_id]
+
+
+def living(world: World, namespace: Any, key: str, at_us: int) -> Fields:
+    """Return an item whose time is not over, nothing where there is none."""
+    item = world.items.get((namespace, key), {})
+    return item if item and (item["until"] or at_us + 1) > at_us else {}
+
+
+def put_item(world: World, o: PutItem) -> None:
+    old = living(world, o.namespace, o.key, o.at_us)
+    world.items[o.namespace, o.key] = {
+        "value": bytes(o.value),
+        "ttl": o.ttl_us,
+        "until": o.at_us + o.ttl_us if o.ttl_us else None,
+        "created": old.get("created", o.at_us),
+    }
+
+
+def remove_item(world: World, o: RemoveItem) -> None:
+    world.items.pop((o.namespace, o.key), None)
+
+
+def touch_items(world: World, o: TouchItems) -> None:
+    for place in o.items:
+        item = living(world, *place, o.at_us)
+        if item.get("ttl"):
+            item["until"] = o.at_us + item["ttl"]
 
 
 def batch(world: World, o: op.Batch) -> None:
@@ -419,6 +457,9 @@ STEPS: Final[dict[type, Any]] = {
     op.Batch: batch,
     SaveAssociation: save_association,
     DeleteAssociation: delete_association,
+    PutItem: put_item,
+    RemoveItem: remove_item,
+    TouchItems: touch_items,
     # Checkpoints are judged next door: they change nothing that is shown here.
     **dict.fromkeys(get_args(GraphOperation), lambda _world, _o: None),
 }
@@ -467,6 +508,15 @@ def seen(snapshot: Snapshot) -> Fields:
             for s in sessions
             for i in snapshot.interactions(s.session_id)
         ),
+        "items": {
+            (i.namespace, i.key): {
+                "value": bytes(i.value_raw),
+                "ttl": i.ttl_us,
+                "until": i.expires_at_us,
+                "created": i.created_at_us,
+            }
+            for i in ItemReader(snapshot, 0).items()  # the expired ones as well
+        },
     }
 
 

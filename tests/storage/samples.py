@@ -20,6 +20,7 @@ from weft.storage.operations_checkpoints import (
     PutCheckpoint,
     PutWrites,
 )
+from weft.storage.operations_items import PutItem, RemoveItem, TouchItems
 
 WORLD: Final[tuple[op.Operation, ...]] = (
     op.CreateSession(session_id="a", user_id="u", metadata=raw({"k": 1})),
@@ -248,6 +249,21 @@ SAMPLES: Final[dict[str, Sample]] = {
         DeleteAssociation(session_id="a", thread_id="t3", seen_seq=5),
         DeleteAssociation(session_id="a", thread_id="t2"),
         errors.ThreadBusy,
+    ),
+    "PutItem": Sample(
+        PutItem(namespace=("u", "x"), key="k", value=raw({"n": [1]}), ttl_us=7),
+        PutItem(namespace=("u" * 511,), key="k"),
+        errors.InvalidArgument,
+    ),
+    "RemoveItem": Sample(
+        RemoveItem(namespace=("u", "x"), key="k"),
+        RemoveItem(namespace=("u", ""), key="k"),
+        errors.InvalidArgument,
+    ),
+    "TouchItems": Sample(
+        TouchItems(items=((("u", "x"), "k"),)),
+        TouchItems(items=(((), "k"),)),
+        errors.InvalidArgument,
     ),
     "Batch": Sample(
         op.Batch(

@@ -15,11 +15,13 @@ from tests.storage.client import START_US
 from weft.storage import operations as op
 from weft.storage.operations import encode_value as raw
 from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
+from weft.storage.operations_items import ItemOperation, PutItem, RemoveItem, TouchItems
 
 SESSIONS: Final = ("a", "b", "c", "d")
 THREADS: Final = ("t1", "t2", "t3", "t4", "01890a5d-ac96-774b-bcce-b302099a8057")
 NAMES: Final = ("x", "y", "z")
 RUNS: Final = ("r1", "r2", "r3", "r4")
+PLACES: Final = ((("u",), "k"), (("u",), "l"), (("u", "v"), "k"), (("u\0",), ""))
 
 Script = Sequence[Sequence[op.Operation]]
 
@@ -217,6 +219,13 @@ def expiries() -> st.SearchStrategy[op.Expire]:
     return st.builds(
         op.Expire,
         associations=some(st.tuples(thread_ids, session_ids, versions)),
+        items=some(
+            st.builds(
+                lambda place, at: (*place, START_US + at),
+                st.sampled_from(PLACES),
+                st.integers(0, 9),
+            )
+        ),
         runs=some(st.tuples(thread_ids, run_ids)),
         states=some(st.tuples(thread_ids, st.integers(1, 2), st.integers(1, 4))),
     )
@@ -246,6 +255,21 @@ def associations() -> st.SearchStrategy[SaveAssociation | DeleteAssociation]:
         DeleteAssociation, session_id=session_ids, thread_id=thread_ids, seen_seq=seen
     )
     return save | delete
+
+
+def items() -> st.SearchStrategy[ItemOperation]:
+    """Draw what is done to items, of which some live for a few operations only."""
+    places = st.sampled_from(PLACES)
+    ttls = st.sampled_from([None, 1, 4])
+
+    def put(place: Any, value: Any, ttl_us: int | None) -> PutItem:
+        return PutItem(namespace=place[0], key=place[1], value=value, ttl_us=ttl_us)
+
+    def remove(place: Any) -> RemoveItem:
+        return RemoveItem(namespace=place[0], key=place[1])
+
+    touch = st.builds(TouchItems, items=some(places))
+    return st.builds(put, places, mappings, ttls) | st.builds(remove, places) | touch
 
 
 def batches() -> st.SearchStrategy[op.Batch]:
@@ -284,6 +308,7 @@ def operations() -> st.SearchStrategy[op.Operation]:
         interactions(),
         expiries(),
         associations(),
+        items(),
     ]
     return st.one_of(kinds)
 

@@ -1,5 +1,6 @@
 """A backup is one moment, whole and verified, while others write."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -30,7 +31,7 @@ from weft.storage import (
 )
 from weft.storage.backup import backup
 from weft.storage.check import check
-from weft.storage.manifest import MANIFEST_NAME, Manifest
+from weft.storage.manifest import LAST_BACKUP_NAME, MANIFEST_NAME, Manifest
 from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.operations import Operation
 from weft.storage.restore import restore
@@ -259,3 +260,20 @@ def test_a_manifest_is_readable_text(tmp_path: Path) -> None:
     store.close()
     text = (tmp_path / "backup" / MANIFEST_NAME).read_text()
     assert '  "seq": 1,\n' in text
+
+
+def test_the_store_knows_its_last_backup_where_that_can_be_noted(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    with contextlib.closing(LmdbStore(data)) as store:
+        assert Manifest.last_of(data) is None
+        store.backup(tmp_path / "first")
+        build_world(Client(store))
+        second = store.backup(tmp_path / "second")
+        assert second == Manifest.last_of(data) == Manifest.read(tmp_path / "second")
+        (data / LAST_BACKUP_NAME).unlink()
+        (data / LAST_BACKUP_NAME).mkdir()  # so that nobody can write it, root included
+        third = store.backup(tmp_path / "third")
+        assert third == Manifest.read(tmp_path / "third")
+        assert Manifest.last_of(data) is None

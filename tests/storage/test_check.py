@@ -30,6 +30,7 @@ from weft.storage import (
     NewValue,
     NewWrite,
     PutCheckpoint,
+    PutItem,
     PutWrites,
 )
 from weft.storage import operations as op
@@ -77,6 +78,7 @@ class Workload:
             self.remove,
             self.track,
             self.refused,
+            self.item,
         ]
         for _ in range(count):
             self.random.choice(steps)()
@@ -96,6 +98,12 @@ class Workload:
         )
         if made.error is None:
             self.threads.append(new.thread_id)
+
+    def item(self) -> None:
+        key, ttl_us = f"k{next(self.numbers) % 50}", self.random.choice([None, 9])
+        self.client.outcome(
+            PutItem(namespace=("u", self.session()), key=key, ttl_us=ttl_us)
+        )
 
     def append(self) -> None:
         state_id, values = f"x{next(self.numbers)}", op.encode_value({"n": 1})
@@ -464,10 +472,10 @@ def test_a_key_of_no_known_form_is_a_damaged_record(
 ) -> None:
     store = clone_in_memory(memory_original)
     with store._engine.write() as trees:
-        for tree in ("S", "T", "X", "C", "I", "O"):
+        for tree in ("S", "T", "X", "C", "I", "K", "O"):
             trees.put_many(tree, [(b"\x07nonsense", b"nonsense")])
     report = check_store(store)
-    assert Counter({Planted("damaged_record", None, None): 6}) == told(report)
+    assert Counter({Planted("damaged_record", None, None): 7}) == told(report)
 
 
 @pytest.mark.parametrize("tree", ["S", "T", "L", "O"])

@@ -1,112 +1,19 @@
 """Operations: data that is sound before it reaches the writer."""
 
-import enum
-from collections import OrderedDict
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tests.storage.bad_values import BAD_MAPPING
 from tests.storage.samples import SAMPLES
 from weft.storage import operations as op
 from weft.storage.errors import InvalidArgument
-from weft.storage.operations import (
-    VALUE_SIZE_BYTES_MAX,
-    encode_mapping,
-    encode_value,
-)
 from weft.storage.operations_associations import SaveAssociation
-from weft.storage.records import EMPTY, NIL
-
-
-class Colour(enum.Enum):
-    RED = object()
-
-
-def endless() -> list[Any]:
-    value: list[Any] = []
-    value.append(value)
-    return value
-
-
-UNENCODABLE: dict[str, Any] = {
-    "an object": object(),
-    "a function": endless,
-    "a lone surrogate": "\ud800",
-    "a lone surrogate as a key": {"\ud800": 1},
-    "an integer beyond 64 bits": 2**64,
-    "an integer below 64 bits": -(2**63) - 1,
-    "a value in itself": endless(),
-    "an object deep inside": {"a": [{"b": {1, 2}, "c": [object()]}]},
-    "a member without a plain value": Colour.RED,
-    "more than 16 MiB": bytes(VALUE_SIZE_BYTES_MAX),
-}
-NO_MAPPINGS: dict[str, Any] = {
-    "a list": [1],
-    "an empty list": [],
-    "a string": "x",
-    "an empty string": "",
-    "a number": 7,
-    "zero": 0,
-    "a key that is no string": {1: 2},
-    "a key of bytes": {b"k": 1},
-    "pairs": [("a", 1)],
-}
-BAD = pytest.mark.parametrize(
-    "value", [pytest.param(v, id=k) for k, v in UNENCODABLE.items()]
-)
-BAD_MAPPING = pytest.mark.parametrize(
-    "value", [pytest.param(v, id=k) for k, v in NO_MAPPINGS.items()]
-)
-
-
-def test_a_value_is_stored_as_message_pack() -> None:
-    value = {"a": [1, 2.5, None, True, "é", b"\0"], "b": {"c": {}}}
-    assert value == msgspec.msgpack.decode(encode_value(value))
-    assert NIL == encode_value(None)
-
-
-@BAD
-def test_what_cannot_be_encoded_is_refused_by_name(value: Any) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        encode_value(value, "values")
-    assert caught.value.message.startswith("values ")
-
-
-def test_the_cause_of_a_refused_value_is_kept() -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        encode_value(object())
-    assert isinstance(caught.value.cause, TypeError)
-
-
-def test_a_value_may_have_sixteen_mebibytes_and_no_byte_more() -> None:
-    head = len(msgspec.msgpack.encode(bytes(1 << 20))) - (1 << 20)
-    largest = bytes(VALUE_SIZE_BYTES_MAX - head)
-    assert VALUE_SIZE_BYTES_MAX == len(bytes(encode_value(largest)))
-    with pytest.raises(InvalidArgument, match=str(VALUE_SIZE_BYTES_MAX)):
-        encode_value(largest + b"\0")
-
-
-@pytest.mark.parametrize(
-    "value", [{"a": 1}, OrderedDict(a=1), MappingProxyType({"a": 1})]
-)
-def test_any_mapping_with_string_keys_will_do(value: Any) -> None:
-    assert {"a": 1} == msgspec.msgpack.decode(encode_mapping(value, "metadata"))
-
-
-def test_no_mapping_is_an_empty_one() -> None:
-    values: list[Any] = [None, {}, MappingProxyType({})]
-    assert [EMPTY] * 3 == [encode_mapping(value, "metadata") for value in values]
-
-
-@BAD_MAPPING
-def test_what_is_no_mapping_of_strings_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidArgument, match=r"^metadata must "):
-        encode_mapping(value, "metadata")
-
+from weft.storage.operations_items import PutItem
+from weft.storage.records import NIL
 
 STATE: dict[str, Any] = {"thread_id": "t", "state_id": "s"}
 RUN: dict[str, Any] = {"thread_id": "t", "run_id": "r"}
@@ -129,6 +36,7 @@ MAPPING_FIELDS: dict[str, Callable[[Any], Any]] = {
     "AppendState.metadata": lambda v: op.AppendState(values=NIL, metadata=v, **STATE),
     "TrackInteraction.metadata": lambda v: op.TrackInteraction(metadata=v, **DEED),
     "SaveAssociation.metadata": lambda v: SaveAssociation(metadata=v, **ROW),
+    "PutItem.value": lambda v: PutItem(namespace=("u",), key="k", value=v),
 }
 VALUE_FIELDS: dict[str, Callable[[Any], Any]] = {
     "AppendState.values": lambda v: op.AppendState(values=v, **STATE),

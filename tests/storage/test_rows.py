@@ -95,3 +95,10 @@ def test_a_place_is_two_numbers_that_keys_can_hold() -> None:
     line = write_row(Row(ENTRY, (4, 1))).replace(b"[4,1]", b"[-4,1]")
     with pytest.raises(BadRow):
         read_row(line)
+
+
+def test_a_row_holds_no_value_that_another_python_could_not_read() -> None:
+    line = write_row(Row(SESSION))
+    deep = b"[" * 129 + b"]" * 129
+    with pytest.raises(BadRow, match="metadata nests deeper than the 128 levels"):
+        read_row(line.replace(b'{"$bytes":"AA=="}', deep))

@@ -7,16 +7,15 @@ asks for `Gated`: the same store behind a gate that the test opens.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from tests.storage.client import START_US, dump
+from tests.storage.client import START_US
+from tests.storage.desk import WAIT_S, Answers, Desk, create, errors
 from weft.storage import (
-    CreateSession,
     MemoryStore,
-    Operation,
     Outcome,
     Submission,
     UpdateSession,
@@ -25,128 +24,12 @@ from weft.storage import (
 from weft.storage import writer as writer_module
 from weft.storage.errors import (
     DeadlineExceeded,
-    InvalidArgument,
     OperationMismatch,
     Overloaded,
     SessionExists,
     StoreClosed,
-    StoreReadOnly,
 )
 from weft.storage.store import TreeStore
-
-WAIT_S = 20.0
-"""The deadline of every wait; none of them comes near it."""
-
-
-class Answers:
-    """A `publish` that keeps what it is told, and lets a test wait for it.
-
-    Attributes:
-        groups: what it was told, oldest first.
-        failures: raised when it has been told for the n-th time.
-    """
-
-    def __init__(self) -> None:
-        self.groups: list[list[tuple[Submission, Outcome]]] = []
-        self.failures: dict[int, Exception] = {}
-        self._changed = threading.Condition()
-
-    def __call__(self, pairs: Sequence[tuple[Submission, Outcome]]) -> None:
-        with self._changed:
-            self.groups.append(list(pairs))
-            number = len(self.groups)
-            self._changed.notify_all()
-        if number in self.failures:
-            raise self.failures[number]
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        return [outcome for group in self.groups for _, outcome in group]
-
-    def wait_for(self, count: int) -> list[Outcome]:
-        """Return the outcomes when there are as many."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.outcomes) >= count, WAIT_S)
-        return self.outcomes
-
-
-class Gated:
-    """A store whose groups wait at a gate; some of them fail there instead.
-
-    Attributes:
-        entered: released once for each group that has come to the gate.
-        gate: one permit lets one group through.
-        failures: raised at the gate, one for each group, before anything is applied.
-    """
-
-    def __init__(self, store: TreeStore) -> None:
-        self.store = store
-        self.read = store.read
-        self.statistics = store.statistics
-        self.close = store.close
-        self.entered = threading.Semaphore(0)
-        self.gate = threading.Semaphore(0)
-        self.failures: deque[Exception] = deque()
-
-    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        self.entered.release()
-        assert self.gate.acquire(timeout=WAIT_S)
-        if self.failures:
-            raise self.failures.popleft()
-        return self.store.apply(operations)
-
-
-class Desk:
-    """A writer, its store and its answers."""
-
-    def __init__(self, store: TreeStore, *, gated: bool = False) -> None:
-        self.store = store
-        self.gated = Gated(store)
-        self.answers = Answers()
-        self.writer = Writer(self.gated if gated else store, self.answers)
-
-    def submit(self, *session_ids: str, deadline_ns: int = 0) -> None:
-        for session_id in session_ids:
-            self.writer.submit(
-                Submission(create(session_id), session_id, deadline_ns=deadline_ns)
-            )
-
-    def open_gate(self, groups: int = 1) -> None:
-        self.gated.gate.release(groups)
-
-    def wait_at_gate(self) -> None:
-        """Return when a group waits at the gate."""
-        assert self.gated.entered.acquire(timeout=WAIT_S)
-
-
-def create(session_id: str, op_id: str = "") -> CreateSession:
-    return CreateSession(
-        session_id=session_id, op_id=op_id or session_id, at_us=START_US
-    )
-
-
-def errors(outcomes: Sequence[Outcome]) -> list[type | None]:
-    return [type(o.error) if o.error else None for o in outcomes]
-
-
-@pytest.fixture
-def desk(store: TreeStore) -> Iterator[Desk]:
-    """Return a running writer."""
-    desk = Desk(store)
-    desk.writer.start()
-    yield desk
-    assert desk.writer.close(WAIT_S)
-
-
-@pytest.fixture
-def gated(store: TreeStore) -> Iterator[Desk]:
-    """Return a running writer whose groups wait for the test."""
-    desk = Desk(store, gated=True)
-    desk.writer.start()
-    yield desk
-    desk.open_gate(1000)
-    assert desk.writer.close(WAIT_S)
-
 
 # -- order ---------------------------------------------------------------------------
 
@@ -217,111 +100,6 @@ def test_a_refusal_is_an_answer_as_good_as_any(desk: Desk) -> None:
     outcomes = desk.answers.wait_for(3)
     assert [None, SessionExists, None] == errors(outcomes)
     assert [1, None, 2] == [outcome.seq for outcome in outcomes]
-
-
-# -- failure -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [OSError(28, "No space left on device"), StoreReadOnly("The disk is full.")],
-)
-def test_when_a_group_fails_all_its_callers_know_why_and_the_next_one_works(
-    gated: Desk, failure: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    gated.submit("first")
-    gated.wait_at_gate()
-    gated.submit("a", "b", "c")
-    gated.open_gate()
-    gated.wait_at_gate()
-    before = dump(gated.store)
-    gated.gated.failures.append(failure)
-    gated.open_gate()
-    _, *failed = gated.answers.wait_for(4)
-    assert [StoreReadOnly] * 3 == errors(failed)
-    for session_id, outcome in zip("abc", failed, strict=True):
-        assert outcome.error is not None
-        assert (session_id, failure) == (outcome.error.op_id, outcome.error.cause)
-        assert 1 == str(outcome.error).count(StoreReadOnly.remedy)
-    assert before == dump(gated.store)
-    assert gated.writer.read_only
-    assert "a group of 3 operations could not be written" in caplog.text
-
-    gated.submit("a")
-    gated.open_gate()
-    assert 2 == gated.answers.wait_for(5)[-1].seq
-    assert not gated.writer.read_only
-
-
-class _Poisoned:
-    """A store that breaks, by a defect, on one operation."""
-
-    def __init__(self, store: TreeStore) -> None:
-        self._store = store
-
-    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        if any(operation.op_id == "poison" for operation in operations):
-            raise ZeroDivisionError("a defect of the rules")
-        return self._store.apply(operations)
-
-
-def test_an_operation_that_breaks_the_store_does_not_take_its_neighbours_along(
-    gated: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    gated.gated.store = _Poisoned(gated.store)  # type: ignore[assignment]
-    gated.submit("first")
-    gated.wait_at_gate()
-    gated.submit("a", "poison", "c")
-    gated.open_gate(1000)
-    outcomes = gated.answers.wait_for(4)
-    assert [None, None, StoreReadOnly, None] == errors(outcomes)
-    assert isinstance(outcomes[2].error.cause, ZeroDivisionError)  # type: ignore[union-attr]
-    assert "a defect of the rules" in caplog.text
-
-
-def test_an_id_that_fits_no_key_costs_its_own_operation_only(
-    lmdb_store: TreeStore,
-) -> None:
-    desk = Desk(lmdb_store, gated=True)
-    desk.writer.start()
-    desk.submit("first")
-    desk.wait_at_gate()
-    desk.submit("a", "x" * 600, "c")
-    desk.open_gate(1000)
-    assert [None, None, InvalidArgument, None] == errors(desk.answers.wait_for(4))
-    assert not desk.writer.read_only
-    assert desk.writer.close(WAIT_S)
-
-
-def test_a_closed_store_is_told_as_that(gated: Desk) -> None:
-    gated.gated.failures.append(StoreClosed())
-    gated.submit("a")
-    gated.open_gate()
-    assert [StoreClosed] == errors(gated.answers.wait_for(1))
-
-
-def test_a_publish_that_raises_does_not_stop_the_writer(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    desk.answers.failures[1] = ZeroDivisionError("it broke")
-    desk.submit("a")
-    desk.answers.wait_for(1)
-    desk.submit("b")
-    assert [1, 2] == [outcome.seq for outcome in desk.answers.wait_for(2)]
-    assert "it broke" in caplog.text
-
-
-def test_a_publish_that_raises_about_the_late_costs_the_others_nothing(
-    gated: Desk,
-) -> None:
-    gated.submit("first")
-    gated.wait_at_gate()
-    gated.submit("late", deadline_ns=1)
-    gated.submit("in time")
-    gated.answers.failures[2] = ZeroDivisionError("it broke")
-    gated.open_gate(2)
-    outcomes = {o.operation.op_id: o for o in gated.answers.wait_for(3)}
-    assert 2 == outcomes["in time"].seq
 
 
 # -- deadlines and limits ------------------------------------------------------------

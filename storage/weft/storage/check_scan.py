@@ -1,5 +1,6 @@
 """Scanning trees for the check: every entry in order, also behind a damaged one."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -11,6 +12,7 @@ from weft.storage.codec import decode
 from weft.storage.errors import StoreCorrupt
 from weft.storage.ids import unpack_id
 from weft.storage.keys_checkpoints import belongs as belongs_to_graph
+from weft.storage.keys_items import item_key
 from weft.storage.progress import Progress
 from weft.storage.records import (
     Association,
@@ -24,6 +26,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 from weft.storage.snapshot import Snapshot
 
 __all__ = [
@@ -82,6 +85,7 @@ _FITS: Final[dict[str, dict[type, Callable[[str, bytes, Any], bool]]]] = {
         State: lambda i, rest, v: v.thread_id == i and v.step == int.from_bytes(rest)
     },
     "I": {Interaction: lambda i, _, v: v.session_id == i},
+    "K": {Item: lambda _, rest, v: item_key(v.namespace, v.key)[-1] == rest},
     "L": {OperationRecord: lambda _, rest, __: len(rest) == _PLACE_SIZE_BYTES},
     "O": {bytes: lambda _, rest, v: not rest and len(v) == _PLACE_SIZE_BYTES},
 }
@@ -106,7 +110,7 @@ def estimate(snapshot: Snapshot) -> int:
         total += sum(held.sessions.values()) + sum(held.threads.values())
         total += held.tombstones + 2 * held.associations + held.states
         total += 2 * sum(held.runs.values()) + held.interactions
-        total += held.graph_entries
+        total += held.graph_entries + held.items
     return total
 
 
@@ -138,7 +142,7 @@ class Counting:
             yield entry
 
 
-class Pass:
+class Pass(ABC):
     """Reads trees entry by entry, and goes on behind what is damaged."""
 
     def __init__(self, snapshot: Snapshot, progress: Counting) -> None:
@@ -222,9 +226,9 @@ class Pass:
                     held[status] = number
         counts.states, counts.interactions = seen[State], seen[Interaction]
         counts.associations, counts.tombstones = seen[Association], seen[Tombstone]
-        counts.graph_entries = self._graph_entries
+        counts.graph_entries, counts.items = self._graph_entries, seen[Item]
         return counts
 
+    @abstractmethod
     def damaged(self, tree: str, key: bytes, why: str) -> None:
         """Take note of a value that cannot be trusted."""
-        raise NotImplementedError

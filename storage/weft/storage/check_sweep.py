@@ -52,6 +52,7 @@ class Sweep(GraphSweep):
             self._sessions()
             self._threads()
             self._runs()
+            self._items()
             self._log()
         except IndexError:  # a value too short for its kind
             return False

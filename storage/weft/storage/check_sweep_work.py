@@ -21,6 +21,7 @@ from weft.storage.check_scan import Counting, follows
 from weft.storage.codec import code_of, decode
 from weft.storage.errors import StoreCorrupt
 from weft.storage.keys import queued_run_key, step_key
+from weft.storage.keys_items import item_key
 from weft.storage.records import (
     Association,
     Counters,
@@ -32,6 +33,7 @@ from weft.storage.records import (
     Thread,
     Tombstone,
 )
+from weft.storage.records_items import Item
 from weft.storage.snapshot import Snapshot
 
 __all__ = ["WorkSweep", "packed_id"]
@@ -175,6 +177,17 @@ class WorkSweep:
             self.sums["queue"] += hash(key[-1])
         self.seen[Run] += 1
         self.bump(self.recount.runs, run.status)
+
+    def _items(self) -> None:
+        """Sweep the items: nothing leans on them, each is to be that of its key."""
+        for batch in self.batches("K"):
+            self.recount.items += len(batch)
+            for key, value in batch:
+                item = self.decoded("K", key, value)
+                if isinstance(item, Item):
+                    self.odd |= item_key(item.namespace, item.key)[-1] != key
+                else:
+                    self.odd = True
 
     def _log(self) -> None:
         """Sweep the log and its index."""

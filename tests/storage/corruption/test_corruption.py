@@ -30,7 +30,7 @@ def planted(directory: Path, seed: int, count: int, path: str) -> list[Planted]:
     return [msgspec.json.decode(one, type=Planted) for one in done.stdout.splitlines()]
 
 
-def judge(found: list[Planted], count: int) -> None:
+def assert_told_or_harmless(found: list[Planted], count: int) -> None:
     """Assert that each was told or harmless, and that harmless ones are few."""
     assert count == len(found)
     assert [] == [one for one in found if one.outcome not in {TOLD, HARMLESS}]
@@ -43,16 +43,16 @@ def judge(found: list[Planted], count: int) -> None:
 
 
 def test_33_planted_damages_are_told_or_harmless(tmp_path: Path) -> None:
-    judge(planted(tmp_path, 1, 33, "fork"), 33)
+    assert_told_or_harmless(planted(tmp_path, 1, 33, "fork"), 33)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_660_damages_found_at_the_first_open_after_a_restart(tmp_path: Path) -> None:
-    judge(planted(tmp_path, 3, 660, "open"), 660)
+    assert_told_or_harmless(planted(tmp_path, 3, 660, "open"), 660)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_2200_planted_damages_are_told_or_harmless(tmp_path: Path) -> None:
-    judge(planted(tmp_path, 5, 2200, "fork"), 2200)
+    assert_told_or_harmless(planted(tmp_path, 5, 2200, "fork"), 2200)

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from weft.daemon.http.views import Free, FreeMapping, json_of
+from weft.daemon.http.views import Free, FreeMapping, View, json_of
 from weft.storage import Run, State
 from weft.storage.records import RunStatus, StateRef, datetime_from_us
 
 __all__ = ["RunView", "StateRefView", "StateView"]
 
 
-class StateView(msgspec.Struct):
+class StateView(View[State]):
     """A durable state of a thread; ``step`` counts from 1 within the thread."""
 
     state_id: str
@@ -29,35 +29,13 @@ class StateView(msgspec.Struct):
     created_seq: int
     updated_seq: int
 
-    @classmethod
-    def of(cls, state: State) -> "StateView":
-        """Return the view of a record."""
-        return cls(
-            state.state_id,
-            state.thread_id,
-            state.run_id,
-            state.step,
-            json_of(state.values_raw),
-            json_of(state.metadata_raw),
-            state.parent_id,
-            state.created_at,
-            state.rev,
-            state.created_seq,
-            state.updated_seq,
-        )
 
-
-class StateRefView(msgspec.Struct):
+class StateRefView(View[StateRef]):
     """Where a state that was appended stands."""
 
     state_id: str
     thread_id: str
     step: int
-
-    @classmethod
-    def of(cls, ref: StateRef) -> "StateRefView":
-        """Return the view of a record."""
-        return cls(ref.state_id, ref.thread_id, ref.step)
 
 
 class RunView(msgspec.Struct):

@@ -5,8 +5,11 @@ and has no JSON is written as close to it as there is: bytes in base64, times as
 ``NaN`` as null, the rest as :mod:`weft.storage.plain` has it.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar, get_args
 
 import msgspec
 
@@ -32,6 +35,7 @@ __all__ = [
     "RepairView",
     "SessionView",
     "ThreadView",
+    "View",
     "json_of",
 ]
 
@@ -42,6 +46,8 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _EMPTY_JSON: Final = msgspec.Raw(b"{}")
 _NULL_JSON: Final = msgspec.Raw(b"null")
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 def json_of(raw: msgspec.Raw) -> msgspec.Raw:
@@ -60,7 +66,31 @@ def json_of(raw: msgspec.Raw) -> msgspec.Raw:
         return msgspec.Raw(to_json(bytes(raw)))
 
 
-class SessionView(msgspec.Struct):
+class View(msgspec.Struct, Generic[R]):
+    """A record as it is answered: its fields, free data as JSON."""
+
+    @classmethod
+    def of(cls, record: R) -> Self:
+        """Return the view of a record."""
+        read, free = _reader(cls)
+        values = list(read(record))
+        for at in free:
+            values[at] = json_of(values[at])
+        return cls(*values)
+
+
+@cache
+def _reader(view: type[View[Any]]) -> tuple[Callable[[Any], Iterable[Any]], list[int]]:
+    """Return what reads a view's fields off a record, and which hold free data."""
+    fields = msgspec.structs.fields(view)
+    free = [at for at, one in enumerate(fields) if msgspec.Raw in get_args(one.type)]
+    names = [field.name for field in fields]
+    for at in free:
+        names[at] += "_raw"
+    return attrgetter(*names), free
+
+
+class SessionView(View[Session]):
     """A session: somebody's working context, the owner of threads."""
 
     session_id: str
@@ -73,23 +103,8 @@ class SessionView(msgspec.Struct):
     created_seq: int
     updated_seq: int
 
-    @classmethod
-    def of(cls, session: Session) -> "SessionView":
-        """Return the view of a record."""
-        return cls(
-            session.session_id,
-            session.user_id,
-            session.status,
-            json_of(session.metadata_raw),
-            session.created_at,
-            session.updated_at,
-            session.rev,
-            session.created_seq,
-            session.updated_seq,
-        )
 
-
-class ThreadView(msgspec.Struct):
+class ThreadView(View[Thread]):
     """A thread: a named workflow or conversation, owned by one session."""
 
     thread_id: str
@@ -106,27 +121,8 @@ class ThreadView(msgspec.Struct):
     updated_seq: int
     run_id: str | None
 
-    @classmethod
-    def of(cls, thread: Thread) -> "ThreadView":
-        """Return the view of a record."""
-        return cls(
-            thread.thread_id,
-            thread.session_id,
-            thread.thread_name,
-            thread.workflow,
-            json_of(thread.config_raw),
-            thread.status,
-            json_of(thread.metadata_raw),
-            thread.created_at,
-            thread.updated_at,
-            thread.rev,
-            thread.created_seq,
-            thread.updated_seq,
-            thread.run_id,
-        )
 
-
-class AssociationView(msgspec.Struct):
+class AssociationView(View[Association]):
     """The row that says: this session owns, or once owned, this thread."""
 
     association_id: str
@@ -143,27 +139,8 @@ class AssociationView(msgspec.Struct):
     created_seq: int
     updated_seq: int
 
-    @classmethod
-    def of(cls, row: Association) -> "AssociationView":
-        """Return the view of a record."""
-        return cls(
-            row.association_id,
-            row.session_id,
-            row.thread_id,
-            row.thread_name,
-            row.is_active,
-            row.association_type,
-            json_of(row.metadata_raw),
-            row.version,
-            row.created_at,
-            row.updated_at,
-            row.rev,
-            row.created_seq,
-            row.updated_seq,
-        )
 
-
-class InteractionView(msgspec.Struct):
+class InteractionView(View[Interaction]):
     """Something the user did in a session."""
 
     interaction_id: str
@@ -176,22 +153,6 @@ class InteractionView(msgspec.Struct):
     rev: int
     created_seq: int
     updated_seq: int
-
-    @classmethod
-    def of(cls, interaction: Interaction) -> "InteractionView":
-        """Return the view of a record."""
-        return cls(
-            interaction.interaction_id,
-            interaction.session_id,
-            interaction.thread_id,
-            interaction.interaction_type,
-            json_of(interaction.content_raw),
-            json_of(interaction.metadata_raw),
-            interaction.timestamp,
-            interaction.rev,
-            interaction.created_seq,
-            interaction.updated_seq,
-        )
 
 
 class OperationView(msgspec.Struct):
