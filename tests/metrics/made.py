@@ -62,6 +62,7 @@ STORE = StoreStatistics(
         interactions=308,
         associations=309,
         tombstones=310,
+        items=330,
     ),
     engine=EngineStatistics(
         map_size_bytes=311,

@@ -2,7 +2,7 @@
 
 from tests.metrics.made import Made, histogram
 from weft.cluster.cluster_statistics import ClusterStatistics, cluster_statistics
-from weft.cluster.statistics import PostgresStatistics
+from weft.cluster.postgres_statistics import PostgresStatistics
 from weft.metrics import CLUSTER_CATALOGUE, register, render
 from weft.storage.statistics import Histogram
 

@@ -18,7 +18,7 @@ from weft.metrics import (
 from weft.metrics.exemplars import shown_exemplars
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
-(DURATION,) = (metric for metric in HTTP_CATALOGUE if metric.buckets)
+DURATION = next(metric for metric in HTTP_CATALOGUE if metric.buckets)
 assert DURATION.buckets is not None
 BUCKETS = DURATION.buckets
 MS = 1_000_000

@@ -28,7 +28,7 @@ def test_every_expression_of_the_dashboard_returns_data_under_load(
         )
         (target,) = server.get("targets")["activeTargets"]
         assert ("up", "") == (target["health"], target["lastError"])
-        # A daemon on a directory has no numbers of a cluster.
+        # Those of a cluster: tests/cluster/test_cluster_alerts.py.
         asked = [each for each in expressions() if "weft_cluster_" not in each]
         empty = [each for each in asked if not server.query(plain(each))]
         assert [] == empty

@@ -33,6 +33,7 @@ NUMBERS = {
     "weft_runs": {("success",): 306},
     "weft_states": {(): 307},
     "weft_interactions": {(): 308},
+    "weft_items": {(): 330},
     "weft_associations": {(): 309},
     "weft_tombstones": {(): 310},
     "weft_store_map_size_bytes": {(): 311},

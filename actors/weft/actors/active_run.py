@@ -71,7 +71,8 @@ class ActiveRun:
         if command.stream is not None:
             self.execution.context.wanted |= frozenset(command.modes)
         if "marks" in command.modes:
-            _push(command, "marks", self._mark(begins=begins))
+            mark = self._mark(begins=begins, joined=command.joins)
+            _push(command, "marks", mark)
 
     def show(self, encoded: msgspec.Raw) -> None:
         """Give a durable state to whoever reads along."""
@@ -103,7 +104,7 @@ class ActiveRun:
         if "marks" in self.execution.context.wanted:
             self.tell("marks", self._mark())
 
-    def _mark(self, *, begins: bool = False) -> Mark:
+    def _mark(self, *, begins: bool = False, joined: bool = False) -> Mark:
         """Return where the run stands; the code waits, so it is its last state."""
         run, store = self.run, self.execution.context.store
         seq = run.updated_seq
@@ -112,7 +113,7 @@ class ActiveRun:
                 state = snapshot.state(run.thread_id)
             if state is not None and state.run_id == run.run_id:
                 seq = max(seq, state.created_seq)
-        return Mark(seq, run.attempt, begins)
+        return Mark(seq, run.attempt, begins, joined)
 
     def answer(
         self, finish: FinishRun, error: BaseException | None, thread: Thread

@@ -355,6 +355,8 @@ class Cell(pykka.ActorRef[A]):
 
     def halt(self) -> None:
         """Stop the actor but keep its mail; only users' actors are restarted so."""
+        # Not abstract: a light actor's cell is one of this very class, and supervision
+        # starts a fresh session in its place instead.
         raise NotImplementedError
 
     def restart(self) -> None:

@@ -76,6 +76,7 @@ class Control(msgspec.Struct, frozen=True):
             cell: to whom.
             future: gets an answer, if one is wanted.
         """
+        # Not abstract: that would take a metaclass made of msgspec's and abc's.
         raise NotImplementedError
 
 

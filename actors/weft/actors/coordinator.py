@@ -23,6 +23,7 @@ from weft.actors.door import at_the_door
 from weft.actors.future import Future
 from weft.actors.health import Health, HealthReport
 from weft.actors.history_operations import HistoryOperations
+from weft.actors.item_operations import ItemOperations
 from weft.actors.queries import Queries
 from weft.actors.retention_operations import RetentionOperations
 from weft.actors.runs import Runs
@@ -48,6 +49,7 @@ class Coordinator(
     Queries,
     AssociationOperations,
     HistoryOperations,
+    ItemOperations,
     RetentionOperations,
     Synchroniser,
     Health,

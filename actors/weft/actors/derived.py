@@ -110,6 +110,8 @@ class Derivable(pykka.Future[T]):
         sources: tuple[pykka.Future[Any], ...] = (),
     ) -> Future[M]:
         """Return a future of the function's result; the sources are self if empty."""
+        # Not abstract: isinstance takes four times as long of what is made by ABCMeta,
+        # 0.14 us, and every await of a handler asks.
         raise NotImplementedError("The future knows how to make another one")
 
 

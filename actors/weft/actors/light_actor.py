@@ -140,6 +140,7 @@ class LightActor(pykka.Actor):
 
     @staticmethod
     def _create_actor_inbox() -> Any:
+        # Pykka's hook; its constructor, which calls it, is not run.
         raise NotImplementedError("A light actor's inbox is its cell")
 
     @handles(Start)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from itertools import islice
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,10 @@ post as many again, so that work which was let in can end."""
 
 MAIL_RETRY_AFTER_S: Final = 1.0
 """About what the dispatcher takes to handle ``MAIL_MAX`` messages (0.7 us each)."""
+
+
+LOOKS_MAX: Final = 3
+"""A look is one call into C, which is hardly ever interrupted."""
 
 
 class Mailroom:
@@ -168,6 +173,17 @@ class Mailroom:
         if self._stopped:  # nobody will wake up: answer here
             self._sleeping = True
             self._refuse_leftovers()
+
+    def waiting(self, limit: int) -> list[Mail]:
+        """Return what waits for a turn, the oldest first; from any OS thread.
+
+        Args:
+            limit: how many at the most.
+        """
+        for _ in range(LOOKS_MAX):
+            with contextlib.suppress(RuntimeError):  # somebody posted meanwhile
+                return list(islice(self._mail, limit))
+        return []
 
     @property
     def lag_ns(self) -> int:

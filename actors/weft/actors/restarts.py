@@ -115,6 +115,7 @@ class Restarts:
         cell, root = stand_in.actor_ref, services.root
         cell.parent = root
         services.sessions[session_id] = cell
+        services.away[session_id] = until_ns, quarantined
         services.timers.call_at(
             until_ns, lambda: services.scheduler.post(root, Readmit(cell))
         )

@@ -1,8 +1,8 @@
 """The keeper: the actor that has forgotten what is past its time.
 
 One for each runtime. Every second it looks whether the log has entries to expire, and
-every few minutes it begins a round over all threads. It takes small steps: a look of
-a millisecond at a snapshot, one operation through the writer, a pause.
+every few minutes it begins a round over all threads and all items. It takes small
+steps: a look of a millisecond at a snapshot, one operation through the writer, a pause.
 
 Guarantees:
     * one operation of its own is in flight, of at most 1,000 records;
@@ -29,7 +29,8 @@ from weft.actors.passivation import SWEEP_INTERVAL_S
 from weft.actors.services import Services
 from weft.storage import SessionThreadException, StoreClosed, Submission
 from weft.storage.operations import PARTS_MAX, Expire
-from weft.storage.retention import Plan, Retention, plan_log, plan_threads
+from weft.storage.retention import Plan, Retention, plan_log
+from weft.storage.retention_items import plan_round
 from weft.storage.rules_retention import Forgotten
 
 __all__ = ["Forget", "Keeper", "RetentionStatistics"]
@@ -70,7 +71,7 @@ class RetentionStatistics(msgspec.Struct, frozen=True):
 
     Attributes:
         forgotten: records, by kind.
-        rounds: finished looks at all threads.
+        rounds: finished looks at all threads and items.
         failures: steps that could not be taken.
     """
 
@@ -80,7 +81,7 @@ class RetentionStatistics(msgspec.Struct, frozen=True):
 
 
 class _Round:
-    """A look at all threads, or at one, under way."""
+    """A look at all threads and items, or at one thread, under way."""
 
     __slots__ = ("cursor", "forgotten", "future", "only", "policy")
 
@@ -135,6 +136,11 @@ class Keeper(LightActor):
             return Future.failed(StoreClosed("The runtime is closed."))
         future: Future[dict[str, int]] = self.actor_ref.ask(request, block=False)
         return future
+
+    @property
+    def policy(self) -> Retention:
+        """What is kept."""
+        return self._policy
 
     def statistics(self) -> RetentionStatistics:
         """Return what was forgotten so far; callable from any OS thread."""
@@ -198,7 +204,7 @@ class Keeper(LightActor):
             threads = Plan(None, None, 0)
             if self._rounds:
                 first = self._rounds[0]
-                threads = plan_threads(
+                threads = plan_round(
                     snapshot,
                     first.policy,
                     now_us,

@@ -37,11 +37,13 @@ class Mark(msgspec.Struct, frozen=True):
         seq: of the operation that began the attempt, or made its last state.
         attempt: the run's.
         begins: the attempt begins here, so that nothing was emitted before.
+        joined: who joined a run that was there is told so: it hears what comes now.
     """
 
     seq: int
     attempt: int
     begins: bool = False
+    joined: bool = False
 
 
 class Emitted(msgspec.Struct):

@@ -22,12 +22,12 @@ from weft.actors.checks import Checks
 from weft.actors.container import Container, replaced
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher
-from weft.actors.door import check_limit
 from weft.actors.events import Events, Feed
 from weft.actors.executor import WorkflowExecutor
 from weft.actors.executors import Executors
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
+from weft.actors.inside import Inside
 from weft.actors.logs import follow
 from weft.actors.messages import (
     Command,
@@ -83,6 +83,7 @@ class Runtime(Container):
         sources: time and ids.
         workflows: those that are registered.
         checks: of the store, and what they found.
+        inside: who is busy at this moment, by name.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Runtime(Container):
         self._keeper = Keeper(self._services, retention or Retention())
         self._reception = Reception(self._services)
         self.checks = Checks(store)
+        self.inside = Inside(self._services, self._dispatcher, self._keeper)
         self.coordinator = Coordinator(self)
         self._settings = ProcessSettings(
             self._dispatcher, switch_interval_s, collector=collector
@@ -181,9 +183,8 @@ class Runtime(Container):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
         check_interval(switch_interval_s)
-        opened = store if store is not None else open_store(path or "")
         return cls(
-            opened,
+            open_store(path or "") if store is None else store,
             workflows=registered,
             executor=executor,
             passivation=passivation,
@@ -211,14 +212,16 @@ class Runtime(Container):
         """
         return ThreadHandle(self, check_id(thread_id, "thread id"))
 
-    def events(self, after_seq: int = 0, *, timeout_s: float | None = None) -> Events:
+    def events(
+        self, after_seq: int | None = 0, *, timeout_s: float | None = None
+    ) -> Events:
         """Return what changes, in the one order: see :class:`Events`.
 
         Args:
-            after_seq: begin behind this operation; 0 for the whole log.
+            after_seq: begin behind this operation; 0: the whole log, None: from now on.
             timeout_s: how long to wait for a change, in seconds; None for ever.
         """
-        return Events(self._feed, check_limit(after_seq, "after_seq"), timeout_s)
+        return self._feed.events(after_seq, timeout_s)
 
     # Checking and counting
 
@@ -292,8 +295,7 @@ class Runtime(Container):
             timeout_s: when to answer with DeadlineExceeded instead, in seconds.
         """
         future = message.future
-        op_id = op_id_of(message)
-        future.op_id = op_id
+        future.op_id = op_id = op_id_of(message)
         follow(message, session_id, thread_id)
         if self.closed:
             future.try_fail(StoreClosed("The runtime is closed.", op_id=op_id))
@@ -371,8 +373,7 @@ class Runtime(Container):
         """Answer the callers of runs that are out of time."""
         error = StoreClosed("The runtime was closed before the run had ended.")
         services = self._services
-        cells = {*services.live_runs.values(), *services.waiting_runs.values()}
-        for cell in cells:
+        for cell in {*services.live_runs.values(), *services.waiting_runs.values()}:
             self._dispatcher.post(cell, Release(error))
 
     def _settle(self) -> None:

@@ -47,6 +47,8 @@ class Services:
         restarts: actors that were replaced after a failure, by kind.
         started: actors that became resident, by kind.
         stopped: actors that are resident no more, by kind and reason.
+        away: sessions that are stood in for: until when, on the clock of ``sources``,
+            and whether in quarantine.
         quarantined: sessions in quarantine now.
         quarantines: those that were put there so far.
         closing: begin no more runs.
@@ -57,6 +59,7 @@ class Services:
         "_answered",
         "_seq",
         "asks",
+        "away",
         "closing",
         "executor",
         "finished_runs",
@@ -115,6 +118,7 @@ class Services:
         # Not a Counter, whose += takes twice as long.
         self.started = {"session": 0, "thread": 0}
         self.stopped: Counter[tuple[str, str]] = Counter()
+        self.away: dict[str, tuple[int, bool]] = {}
         self.quarantined = self.quarantines = 0
         self.closing = False
         self._seq = 0

@@ -102,6 +102,8 @@ class StandIn(SessionActor):
     def let_go(self, message: Any) -> None:
         """Retire; what was kept goes to the successor."""
         self._services.quarantined -= self.quarantined and not self._retired
+        if not self._retired:
+            self._services.away.pop(self._session_id, None)
         super().let_go(message)
         kept, self._kept = self._kept, deque()
         self._forward(kept, self._session_id)

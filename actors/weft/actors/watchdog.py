@@ -18,7 +18,10 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
 
 from weft.actors.turn_counter import SYSTEM_KIND
 from weft.actors.wakeup import Wakeup
@@ -26,7 +29,7 @@ from weft.actors.wakeup import Wakeup
 if TYPE_CHECKING:
     from weft.actors.scheduler import Mail
 
-__all__ = ["LONG_TURN_S", "Watchdog"]
+__all__ = ["LONG_TURN_S", "LongTurn", "Watchdog"]
 
 _logger = logging.getLogger("weft.actors.watchdog")
 
@@ -35,6 +38,9 @@ LONG_TURN_S: Final = 0.1
 
 LOOKS_PER_LIMIT: Final = 4
 """A turn is seen at most a quarter of the limit late. 40 looks a second cost 0.05 %."""
+
+LONG_TURNS_KEPT: Final = 32
+"""The last ones that can be looked at; the log has all, with their stacks."""
 
 _NOWHERE: Final = "    (the turn ended before its stack could be read)\n"
 
@@ -53,6 +59,22 @@ class Watched(Protocol):
         ...
 
 
+class LongTurn(msgspec.Struct, frozen=True, gc=False):
+    """A turn that was reported.
+
+    Attributes:
+        actor: the name of the actor.
+        kind: its kind.
+        message_type: the name of the type of what it handled.
+        at_s: when it was reported, Unix time; it went on.
+    """
+
+    actor: str
+    kind: str
+    message_type: str
+    at_s: float
+
+
 class Watchdog:
     """Watches one dispatcher, on a daemon OS thread named ``weft-watchdog``."""
 
@@ -65,6 +87,7 @@ class Watchdog:
         """
         self.limit_s = limit_s
         self.long_turns: dict[str, int] = {}
+        self.seen: deque[LongTurn] = deque(maxlen=LONG_TURNS_KEPT)
         self._dispatcher = dispatcher
         self._seen: Mail | None = None
         self._seen_s = 0.0
@@ -119,6 +142,8 @@ class Watchdog:
     def _report(self, cell: Any, message: object, took_s: float, stack: str) -> None:
         kind = getattr(cell.actor_class, "kind", SYSTEM_KIND)
         self.long_turns[kind] = self.long_turns.get(kind, 0) + 1
+        named = LongTurn(str(cell), kind, type(message).__name__, time.time())
+        self.seen.append(named)
         _logger.warning(
             "A turn of %s on a %s has been running for %.3f s; all others wait:\n%s",
             cell,

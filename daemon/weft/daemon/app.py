@@ -17,8 +17,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from weft.daemon.cron_loop import GRACE_S, CronLoop
 from weft.daemon.http.counting import Counted
+from weft.daemon.http.cron_firing import cron_loop
 from weft.daemon.http.endpoint import Endpoint, routes_of
+from weft.daemon.http.event_socket import sockets_of
 from weft.daemon.http.failures import Answered
 from weft.daemon.http.gate import Gate
 from weft.daemon.http.openapi import describe
@@ -26,6 +29,7 @@ from weft.daemon.http.paths import Paths
 from weft.daemon.http.site import BODY_SIZE_BYTES_MAX, HttpSettings, Served, Site
 from weft.daemon.http.tables import TABLES
 from weft.daemon.http.tokens import Tokens
+from weft.daemon.webhooks import Webhooks
 
 __all__ = ["BODY_SIZE_BYTES_MAX", "Application", "Served", "create_app"]
 
@@ -51,8 +55,9 @@ class Application(Starlette):
                 Middleware(Gate, settings=site.settings, tokens=tokens),
             ],
         )
-        self.router = Paths(routes_of(site, endpoints))
+        self.router = Paths([*routes_of(site, endpoints), *sockets_of(site)])
         self.site = site
+        self._crons: CronLoop | None = None
         site.openapi = cache(
             lambda: msgspec.json.encode(describe(_described(), _version()))
         )
@@ -64,8 +69,20 @@ class Application(Starlette):
             app = layer.cls(app, *layer.args, **layer.kwargs)
         return app
 
+    def begin(self, cron_grace_s: float = GRACE_S) -> None:
+        """Have the runs of crons started when they are due; on the event loop.
+
+        Args:
+            cron_grace_s: how late a run may be started.
+        """
+        self._crons = cron_loop(self.site, cron_grace_s)
+        self.site.crons_changed = self._crons.changed
+        self._crons.begin()
+
     def goodbye(self) -> None:
-        """Have open streams say goodbye and end; on the event loop."""
+        """Start nothing more, and have open streams say goodbye; on the event loop."""
+        if self._crons is not None:
+            self._crons.end()
         self.site.streams.end()
 
 
@@ -73,6 +90,7 @@ def create_app(
     runtime: Served,
     settings: HttpSettings | None = None,
     tokens: Tokens | None = None,
+    webhooks: Webhooks | None = None,
 ) -> Application:
     """Return the ASGI application of one runtime.
 
@@ -80,8 +98,9 @@ def create_app(
         runtime: an open one; closing it makes the application unready.
         settings: how requests are answered.
         tokens: who may ask; anybody if omitted.
+        webhooks: tells of the ends of runs, in its with block; nobody if omitted.
     """
-    site = Site(runtime, settings or HttpSettings())
+    site = Site(runtime, settings or HttpSettings(), webhooks)
     return Application(site, tokens or Tokens())
 
 

@@ -1,4 +1,4 @@
-"""``weft cluster``: make the schema, start the shards, look at them, move slots."""
+"""``weft cluster``: the schema, the shards, how they are, who has which slots."""
 
 from functools import partial
 from importlib.util import find_spec
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from weft.cluster.ray_cluster import ClusterStatus
 
-__all__ = ["ExtraMissing", "init", "require_extra", "reshard", "start", "status"]
+__all__ = [
+    "ExtraMissing",
+    "drain",
+    "init",
+    "require_extra",
+    "reshard",
+    "start",
+    "status",
+]
 
 T = TypeVar("T")
 
@@ -22,6 +30,7 @@ COLUMNS = {
     "EPOCH": "epoch",
     "SLOTS": "slots",
     "OWNER": "owner",
+    "DRAINED": "drained",
     "ANSWERS": "answers",
     "SESSIONS": "sessions",
     "APPLIED": "applied",
@@ -116,7 +125,7 @@ def status(dsn: str, address: str, output: str) -> int:
         print_json({"shards": rows, "supervisor": found.supervisor})
     else:
         print_records(rows, COLUMNS, output, empty="There are no shards.")
-    return 0 if all(row["answers"] for row in rows) else 1
+    return 1 if found.silent else 0
 
 
 def _rows(found: "ClusterStatus") -> list[dict[str, Any]]:
@@ -127,9 +136,10 @@ def _rows(found: "ClusterStatus") -> list[dict[str, Any]]:
             {
                 "shard": row.shard,
                 "epoch": row.epoch,
-                "slots": found.slots.get(row.shard, 0),
+                "slots": row.slots,
                 "owner": row.owner,
-                "answers": report is not None and report.epoch == row.epoch,
+                "drained": not row.slots,
+                "answers": found.answers(row),
                 "sessions": None if report is None else report.sessions,
                 "applied": None if report is None else report.applied,
                 "epoch_age_s": None if report is None else round(report.epoch_age_s, 3),
@@ -164,6 +174,28 @@ def reshard(dsn: str, from_shard: int, to_shard: int, share: float, yes: bool) -
         return 1
     fenced = move(dsn, moved, to_shard)
     print_lines([("moved", len(moved)), ("begin anew", ", ".join(map(str, fenced)))])
+    return 0
+
+
+def drain(dsn: str, address: str, shard: int, yes: bool) -> int:
+    """Take a shard out of service; return the exit code.
+
+    Args:
+        dsn: the database.
+        address: of Ray.
+        shard: which one.
+        yes: do not ask.
+    """
+    require_extra()
+    from weft.cluster.ray_cluster import drain as drain_shard
+    from weft.cluster.ray_cluster import join
+
+    join(address)
+    if not (yes or _confirmed(f"Take shard {shard} out of service?")):
+        print_lines([("drained", "nothing")])
+        return 1
+    takers = drain_shard(dsn, shard).counts()
+    print_lines([("drained", shard), ("in service", ", ".join(map(str, takers)))])
     return 0
 
 

@@ -1,7 +1,7 @@
 """A cluster as the daemon serves it: a connection, where else there is a runtime.
 
-The endpoints ask it for what they ask a runtime for. What it does not have (one feed of
-changes over all shards) it refuses by name, with status 501.
+The endpoints ask it for what they ask a runtime for: operations, runs, the feed of
+changes, numbers.
 """
 
 from typing import TYPE_CHECKING, cast

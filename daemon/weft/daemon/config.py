@@ -19,11 +19,13 @@ from typing import Annotated, Any, Final, get_origin
 import msgspec
 
 from weft.daemon.checking import CheckSettings
+from weft.daemon.cron_loop import GRACE_S
 from weft.daemon.http.site import BODY_SIZE_BYTES_MAX, LOOPBACK_HOSTS, HttpSettings
 from weft.daemon.http.streams import HEARTBEAT_S
 from weft.daemon.listen import Address
 from weft.daemon.logs import LogFormat, LogLevel
 from weft.daemon.unusable import Unusable
+from weft.daemon.webhook_config import WebhooksConfig
 from weft.storage.check import Kind
 
 __all__ = ["Config", "ConfigError", "DaemonConfig", "HttpConfig", "load", "to_toml"]
@@ -54,10 +56,13 @@ class DaemonConfig(
         log_level: what is logged: this, and what is worse. Requests and operations are
             at "info".
         tracing: ``MODULE:ATTR`` of a provider of OpenTelemetry's tracers.
+        metrics_reader: ``MODULE:ATTR`` of a reader of OpenTelemetry's metrics.
         check_interval_s: from one check of the whole store to the next; 0 for never.
         check_cpu_share: of one core, while a check is under way.
         check_repair: kinds of inconsistencies that are repaired when a check finds
             them; none, so that somebody looks first.
+        cron_grace_s: how late the run of a cron may be started, where it was due while
+            the daemon was down.
     """
 
     data: str | None = None
@@ -67,9 +72,11 @@ class DaemonConfig(
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
     tracing: str | None = None
+    metrics_reader: str | None = None
     check_interval_s: Seconds = 3600.0
     check_cpu_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.05
     check_repair: tuple[Kind, ...] = ()
+    cron_grace_s: Seconds = GRACE_S
 
     @property
     def checks(self) -> CheckSettings:
@@ -154,6 +161,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     daemon: DaemonConfig = DaemonConfig()
     http: HttpConfig = HttpConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
 
 
 def load(

@@ -30,12 +30,14 @@ def check(file: Path | None) -> None:
     """Find out whether a daemon could begin with it, as far as files tell.
 
     Raises:
-        ConfigError, TokenError, ListenError: it could not.
+        ConfigError, TokenError, SecretError, ListenError: it could not.
     """
     from weft.daemon.http.tokens import Tokens
+    from weft.daemon.webhook_signature import Signer
 
     config = load(file)
     tokens = Tokens(config.http.token_path)
+    Signer(config.webhooks.secret_path)
     secured = tokens.required and config.http.tls_cert is not None
     if config.http.tls_cert is not None and config.http.tls_key is not None:
         check_tls(Path(config.http.tls_cert), Path(config.http.tls_key))

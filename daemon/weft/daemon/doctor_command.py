@@ -21,7 +21,7 @@ from weft.daemon.printing import print_records
 if TYPE_CHECKING:
     from weft.daemon.target import Target
 
-__all__ = ["Finding", "doctor"]
+__all__ = ["NETWORKED", "Finding", "doctor", "file_system_of"]
 
 PACKAGES: Final = ("click", "httpx", "lmdb", "msgspec", "pykka", "starlette", "uvicorn")
 
@@ -145,13 +145,14 @@ def _free(data: Path) -> Finding:
 
 
 def _file_system(data: Path) -> Finding:
-    kind = _kind_of(data.resolve())
+    kind = file_system_of(data.resolve())
     if kind in NETWORKED:
         return Finding("file system", "bad", kind, "use a local disk")
     return Finding("file system", "ok", kind)
 
 
-def _kind_of(path: Path) -> str:
+def file_system_of(path: Path) -> str:
+    """Return the type of the file system that holds an absolute path."""
     mounts = Path("/proc/mounts")
     if not mounts.exists():
         return "unknown"

@@ -51,7 +51,7 @@ def show_log(
     if follow and output == "json":
         raise click.UsageError("--follow goes with -o table and -o jsonl.")
     with target.source() as source:
-        last = source.seq()
+        last, place = source.position()
         start = _start(source, session_id, thread_id, after_seq, refused, limit)
         found = source.operations(start, session_id, thread_id)
         if follow:  # what comes meanwhile is followed, and is not to come twice
@@ -60,7 +60,7 @@ def show_log(
         shown = wanted if after_seq is None else islice(wanted, limit)
         show_operations(shown, limit, output)
     if follow:
-        query = {"session_id": session_id, "thread_id": thread_id, "after_seq": last}
+        query = {"session_id": session_id, "thread_id": thread_id, "after_id": place}
         _follow(target, query, times, output)
 
 

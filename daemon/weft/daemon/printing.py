@@ -37,11 +37,11 @@ NARROWEST: Final = 8
 """Columns are not cut below this."""
 
 CUT_FIRST: Final = frozenset(
-    {"thread_name", "values", "detail", "remedy", "reason", "workflow"}
+    {"thread_name", "values", "detail", "remedy", "reason", "workflow", "last_error"}
 )
 """Fields that can be read when they are cut; half an id or half a time is of no use."""
 
-GIVEN_UP: Final = ("created_at", "version", "outcome", "at", "updated_at")
+GIVEN_UP: Final = ("created_at", "version", "outcome", "at", "updated_at", "last_error")
 """Fields that a narrow terminal does without, the first first."""
 
 

@@ -34,6 +34,7 @@ from weft.daemon.http.tokens import TokenError, Tokens
 from weft.daemon.listen import Address, ListenError, bind, bind_unix, url_of
 from weft.daemon.logs import logging_to, say
 from weft.daemon.meeting_place import bind_default, default_socket
+from weft.daemon.metrics_setup import collected_by, load_reader
 from weft.daemon.notify import Heartbeat, Notifier, gets_on
 from weft.daemon.opening import open_runtime
 from weft.daemon.request_log import RequestLog
@@ -41,6 +42,8 @@ from weft.daemon.server import HttpServer
 from weft.daemon.stop import Stop, reload_signal, stop_signals
 from weft.daemon.tls import Tls, check_tls
 from weft.daemon.tracing_setup import load_tracing
+from weft.daemon.webhook_signature import Signer
+from weft.daemon.webhooks import Webhooks
 from weft.daemon.workflows import Registry, load_workflows
 
 __all__ = ["serve"]
@@ -59,6 +62,8 @@ def serve(config: Config) -> None:
         AppError: there are no such workflows.
         ConfigError: no data directory is named.
         ListenError: the address cannot be listened on.
+        OutboxError: what is to be told cannot be read.
+        SecretError: the secrets of webhooks cannot be used.
         SessionThreadException: the data directory cannot be opened.
         TokenError: the tokens cannot be used.
     """
@@ -66,7 +71,9 @@ def serve(config: Config) -> None:
     data = _place_of(config)
     workflows = load_workflows(config.daemon.app)
     tracing = load_tracing(config.daemon.tracing)
+    reader = load_reader(config.daemon.metrics_reader)
     tokens = Tokens(http.token_path)
+    signer = Signer(config.webhooks.secret_path)
     tls = _tls_of(config)
     _allow_files(http.connections_max)
     notifier = Notifier()
@@ -78,25 +85,38 @@ def serve(config: Config) -> None:
         runtime = stack.enter_context(_open(config, workflows, executor))
         if tracing:
             tracing.follow(runtime)
-        app = create_app(runtime, http.settings, tokens)
+        webhooks = _webhooks_of(config, runtime, signer)
+        if webhooks is not None:
+            stack.enter_context(webhooks)
+        app = create_app(runtime, http.settings, tokens, webhooks)
         if tracing:
             app.site.counter.trace_id = tracing.trace_id
         logged = RequestLog(app)
+
+        def begin() -> None:
+            app.begin(config.daemon.cron_grace_s)
+            notifier.ready(_say_ready(data, listener, local, tls))
+
         server = HttpServer(
             tracing.requests(logged) if tracing else logged,
             listener,
-            lambda: notifier.ready(_say_ready(data, listener, local, tls)),
+            begin,
             on_stopping=lambda: _begin_to_stop(app, notifier),
             local=local,
             tls=tls,
             connections_max=http.connections_max,
+            message_size_bytes_max=http.body_size_bytes_max,
             on_rejected=app.site.counter.reject_connection,
         )
         reload = reload_signal(lambda: _reload(app, server, tokens, notifier))
         stack.enter_context(reload)
         stack.enter_context(_heartbeat(notifier, runtime))
         stack.enter_context(stop_signals(Stop(lambda: _stop(server, runtime))))
-        with Checker(runtime, _checks_of(config)), Sampler(app.site.history):
+        with (
+            Checker(runtime, _checks_of(config)),
+            Sampler(app.site.history),
+            collected_by(reader, app.site.registry),
+        ):
             server.serve_until_stopped()
         _say_stopping(runtime, config.daemon.stop_timeout_s)
         runtime.close(config.daemon.stop_timeout_s)
@@ -117,6 +137,16 @@ def _checks_of(config: Config) -> CheckSettings:
     """Return when to check: a cluster's database not by every daemon before it."""
     checks = config.daemon.checks
     return replace(checks, interval_s=0.0) if config.daemon.cluster else checks
+
+
+def _webhooks_of(config: Config, runtime: Runtime, signer: Signer) -> Webhooks | None:
+    webhooks = config.webhooks
+    if not webhooks.enabled:
+        return None
+    outbox = webhooks.outbox_path
+    if outbox is None and config.daemon.cluster is None:
+        outbox = _data_of(config) / "webhooks"
+    return Webhooks(runtime, webhooks, outbox, signer)
 
 
 def _data_of(config: Config) -> Path:

@@ -28,6 +28,9 @@ from weft.daemon.tls import Tls
 
 __all__ = ["BackgroundServer", "HttpServer"]
 
+MESSAGE_SIZE_BYTES_MAX: Final = 1 << 20
+"""As much as the body of a request may have, unless that is configured."""
+
 GRACE_S: Final = 2
 """How long answers under way may take once a stop was asked for; uvicorn takes whole
 seconds."""
@@ -51,6 +54,7 @@ class HttpServer(uvicorn.Server):
         local: sockets that are served besides, without TLS.
         tls: the certificate of the listener.
         connections_max: open at once.
+        message_size_bytes_max: of a message that comes through a WebSocket.
         on_rejected: called on the event loop for each that is one too many.
     """
 
@@ -64,6 +68,7 @@ class HttpServer(uvicorn.Server):
         local: Sequence[socket.socket] = (),
         tls: Tls | None = None,
         connections_max: int = CONNECTIONS_MAX,
+        message_size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX,
         on_rejected: Callable[[], object] = _nothing,
     ) -> None:
         self._connection = connections(connections_max, on_rejected)
@@ -78,7 +83,9 @@ class HttpServer(uvicorn.Server):
             ssl_certfile=None if tls is None else tls.cert,
             ssl_keyfile=None if tls is None else tls.key,
             timeout_graceful_shutdown=GRACE_S,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=message_size_bytes_max,
+            ws_per_message_deflate=False,  # the loop has better to do
         )
         super().__init__(config)
         self._listeners = [] if listener is None else [listener]

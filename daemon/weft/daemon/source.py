@@ -75,6 +75,10 @@ class Source(Protocol):
         """Return the number of the last applied operation."""
         ...
 
+    def position(self) -> tuple[int, str]:
+        """Return that number, and the place in the feed behind it."""
+        ...
+
 
 class RemoteSource:
     """A daemon.
@@ -167,10 +171,14 @@ class RemoteSource:
 
     def seq(self) -> int:
         """Return the number of the last applied operation."""
+        return self.position()[0]
+
+    def position(self) -> tuple[int, str]:
+        """Return that number, and the place in the feed behind it."""
         events = self._remote.events("GET", "/events")
         with closing(events):
-            position: int = next(events).data["seq"]  # a stream says where it begins
-        return position
+            position = next(events)  # a stream says where it begins
+        return position.data["seq"], position.id
 
     def _doc(self, path: str) -> Doc:
         found: Doc = self._remote.ask("GET", path)
@@ -289,6 +297,10 @@ class DirectSource:
         """Return the number of the last applied operation."""
         seq: int = self._snapshot.seq
         return seq
+
+    def position(self) -> tuple[int, str]:
+        """Return that number, and the place in the feed behind it."""
+        return self.seq(), str(self.seq())
 
     def counters(self) -> Doc:
         """Return how much the store holds."""

@@ -9,7 +9,7 @@ Guarantees:
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any, Final, Self
@@ -76,11 +76,15 @@ class Desk:
         Raises:
             SessionThreadException: it was refused, or there was no answer in time.
         """
-        future = self._submit(operation)
-        try:
-            return future.get(timeout=self._timeout_s + ANSWER_GRACE_S)
-        except pykka.Timeout:
-            raise DeadlineExceeded(op_id=future.op_id) from None
+        return self._awaited(self._submit(operation))
+
+    def apply_all(self, operations: Iterable[Any]) -> list[Any]:
+        """Return the answers to operations that are handed in together.
+
+        Raises:
+            SessionThreadException: as :meth:`apply`; others may have been applied.
+        """
+        return [self._awaited(future) for future in self._submit_all(operations)]
 
     async def aapply(self, operation: Any) -> Any:
         """Return the answer to an operation, without blocking the event loop.
@@ -88,7 +92,22 @@ class Desk:
         Raises:
             SessionThreadException: as :meth:`apply`.
         """
-        future = self._submit(operation)
+        return await self._aawaited(self._submit(operation))
+
+    async def aapply_all(self, operations: Iterable[Any]) -> list[Any]:
+        """Return the answers to operations, as :meth:`apply_all`."""
+        return [await self._aawaited(each) for each in self._submit_all(operations)]
+
+    def _submit_all(self, operations: Iterable[Any]) -> list[Future[Any]]:
+        return [self._submit(operation) for operation in operations]
+
+    def _awaited(self, future: Future[Any]) -> Any:
+        try:
+            return future.get(timeout=self._timeout_s + ANSWER_GRACE_S)
+        except pykka.Timeout:
+            raise DeadlineExceeded(op_id=future.op_id) from None
+
+    async def _aawaited(self, future: Future[Any]) -> Any:
         try:
             async with asyncio.timeout(self._timeout_s + ANSWER_GRACE_S):
                 return await future

@@ -34,9 +34,16 @@ from langgraph.types import Command
 
 from weft.actors.context import ExecutionContext, Stored
 from weft.actors.workflow import Workflow
+from weft.integrations.langgraph_events import (
+    EVENTS,
+    EventTelling,
+    events_of,
+    events_of_async,
+)
 from weft.integrations.langgraph_plain import plain
 from weft.integrations.langgraph_run_saver import RunSaver
 from weft.integrations.langgraph_states import GraphStates
+from weft.integrations.langgraph_store import WeftStore
 from weft.integrations.langgraph_telling import Telling
 from weft.integrations.langgraph_translation import run_config
 from weft.storage import (
@@ -67,7 +74,8 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             any given, a state is ``{"mode", "data"}``, and ``"namespace"`` if asked.
         subgraphs: stream what graphs within the graph do as well.
         tell: what is told to whoever reads along and not kept, by the names of
-            :mod:`weft.integrations.langgraph_telling`.
+            :mod:`weft.integrations.langgraph_telling`; ``v3`` for all of it, in the
+            words of :mod:`weft.integrations.langgraph_events`.
         tell_subgraphs: tell it of graphs within the graph as well.
         durability: LangGraph's ``sync``, ``async`` or ``exit``.
         interrupt_before: nodes to stop before; ``"*"`` for all.
@@ -147,7 +155,9 @@ def graph_workflow(
     """Make a compiled graph a workflow.
 
     Args:
-        graph: compiled; a checkpointer it was compiled with is not used in a run.
+        graph: compiled; a checkpointer it was compiled with is not used in a run. Its
+            nodes have the runtime's items as ``runtime.store``, unless it was compiled
+            with a store of its own.
         name: what threads call it by; the graph's own name if omitted.
         version: told to every run.
         serde: of the checkpoints; LangGraph's default if omitted.
@@ -163,7 +173,8 @@ def graph_workflow(
         saver = RunSaver(
             context.store, graph, serde, brings_states=order.states_are_checkpoints
         )
-        bound = graph.copy({"checkpointer": saver})
+        own = WeftStore(context.store) if graph.store is None else graph.store
+        bound = graph.copy({"checkpointer": saver, "store": own})
         return _Run(bound, saver, context, order, in_loop).steps()
 
     return Workflow(
@@ -209,8 +220,13 @@ class _Run:
         """
         config, order = self._config(), self._order
         last: Any = None
-        told = Telling(self._context, order.tell, subgraphs=order.tell_subgraphs)
-        for namespace, mode, data in self._stream(config, told.modes):
+        told: Telling | EventTelling
+        if EVENTS in order.tell:
+            told, parts = EventTelling(self._context), self._events(config)
+        else:
+            told = Telling(self._context, order.tell, subgraphs=order.tell_subgraphs)
+            parts = self._stream(config, told.modes)
+        for namespace, mode, data in parts:
             told.tell(namespace, mode, data)
             if mode == "values" and not namespace:
                 last = plain(data)
@@ -254,10 +270,7 @@ class _Run:
         arguments: dict[str, Any] = {
             "stream_mode": [*dict.fromkeys([*order.modes, *told, "values"])],
             "subgraphs": True,
-            "durability": order.durability,
-            "interrupt_before": order.interrupt_before,
-            "interrupt_after": order.interrupt_after,
-            "context": order.context,
+            **self._arguments,
         }
         given = None if self._has_begun() else order.graph_input
         if self._in_loop:
@@ -266,6 +279,23 @@ class _Run:
             "Iterator[tuple[Any, str, Any]]",
             self._graph.stream(given, config, **arguments),
         )
+
+    def _events(self, config: RunnableConfig) -> Iterator[tuple[Any, str, Any]]:
+        given = None if self._has_begun() else self._order.graph_input
+        if self._in_loop:
+            arguments = self._arguments
+            return _in_a_loop(events_of_async(self._graph, given, config, arguments))
+        return events_of(self._graph, given, config, self._arguments)
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        order = self._order
+        return {
+            "durability": order.durability,
+            "interrupt_before": order.interrupt_before,
+            "interrupt_after": order.interrupt_after,
+            "context": order.context,
+        }
 
     def _is_wanted(self, mode: str, namespace: Any) -> bool:
         if namespace and not self._order.subgraphs:

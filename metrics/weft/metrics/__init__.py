@@ -8,11 +8,13 @@ the registry into the text a scraper asked for, :data:`CATALOGUE` says what ther
 from weft.metrics.catalogue import CATALOGUE
 from weft.metrics.cluster import CLUSTER_CATALOGUE, ClusterNumbers, ClusterSource
 from weft.metrics.collector import RuntimeCollector, Source
+from weft.metrics.crons import CronStatistics
 from weft.metrics.exemplars import Exemplar, note
 from weft.metrics.export import export
 from weft.metrics.http import HTTP_CATALOGUE, HttpSource, HttpStatistics
 from weft.metrics.metric import Buckets, Label, Metric
 from weft.metrics.registry import register, render, start_http_server
+from weft.metrics.webhooks import WebhookStatistics
 
 __all__ = [
     "CATALOGUE",
@@ -21,6 +23,7 @@ __all__ = [
     "Buckets",
     "ClusterNumbers",
     "ClusterSource",
+    "CronStatistics",
     "Exemplar",
     "HttpSource",
     "HttpStatistics",
@@ -28,6 +31,7 @@ __all__ = [
     "Metric",
     "RuntimeCollector",
     "Source",
+    "WebhookStatistics",
     "export",
     "note",
     "register",

@@ -129,6 +129,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     Metric("weft_runs", "gauge", "Stored runs.", (RUN_STATUS,)),
     Metric("weft_states", "gauge", "Stored states of threads."),
     Metric("weft_interactions", "gauge", "Stored interactions of users."),
+    Metric("weft_items", "gauge", "Stored items of the key-value store."),
     Metric("weft_associations", "gauge", "Stored associations, active or not."),
     Metric("weft_tombstones", "gauge", "Removed threads that are still fenced."),
     Metric(

@@ -13,9 +13,15 @@ from typing import Final, Protocol
 
 import msgspec
 
+from weft.metrics.crons import CRON_CATALOGUE, CronStatistics, read_crons
 from weft.metrics.exemplars import Exemplars, ExemplarsByKey
 from weft.metrics.families import Histograms, Key, Numbers
 from weft.metrics.metric import NS_PER_S, Buckets, Label, Metric
+from weft.metrics.webhooks import (
+    WEBHOOK_CATALOGUE,
+    WebhookStatistics,
+    read_webhooks,
+)
 from weft.storage.statistics import HistogramSnapshot
 
 __all__ = ["HTTP_CATALOGUE", "HttpSource", "HttpStatistics", "read_http"]
@@ -52,6 +58,8 @@ HTTP_CATALOGUE: Final[tuple[Metric, ...]] = (
         "counter",
         "Connections that were told to come again, because there were too many.",
     ),
+    *WEBHOOK_CATALOGUE,
+    *CRON_CATALOGUE,
 )
 """The metrics of an HTTP face; routes and areas are as many as the face has."""
 
@@ -66,6 +74,8 @@ class HttpStatistics(msgspec.Struct, frozen=True):
         open_streams: being read now.
         rejected_connections: beyond the limit.
         exemplars: of ``duration_ns``, by area; none unless requests are traced.
+        webhooks: what was told of the ends of runs.
+        crons: what was done for crons.
     """
 
     requests: Mapping[tuple[str, str, str], int]
@@ -74,6 +84,8 @@ class HttpStatistics(msgspec.Struct, frozen=True):
     open_streams: int = 0
     rejected_connections: int = 0
     exemplars: Mapping[str, Exemplars] = {}
+    webhooks: WebhookStatistics = WebhookStatistics()
+    crons: CronStatistics = CronStatistics()
 
 
 class HttpSource(Protocol):
@@ -103,4 +115,10 @@ def read_http(
     }
     durations: Histograms = {(area,): n for area, n in statistics.duration_ns.items()}
     exemplars: ExemplarsByKey = {(area,): n for area, n in statistics.exemplars.items()}
-    return numbers, {DURATION: durations}, {DURATION: exemplars}
+    told, told_durations = read_webhooks(statistics.webhooks)
+    times, lags = read_crons(statistics.crons)
+    return (
+        numbers | told | times,
+        {DURATION: durations, **told_durations, **lags},
+        {DURATION: exemplars},
+    )

@@ -7,6 +7,7 @@ hold, what is consistent, who runs, who asks.
 from typing import Final
 
 from weft.metrics.panel import WHERE, Panel, by, now, p99, rate, rate_by
+from weft.metrics.panels_http import HTTP_ROWS
 
 __all__ = ["ROWS"]
 
@@ -158,7 +159,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Other records",
                 "What else is stored.",
                 "short",
-                now("states", "interactions", "associations", "tombstones"),
+                now("states", "interactions", "items", "associations", "tombstones"),
             ),
             Panel(
                 "Retention",
@@ -304,47 +305,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
             ),
         ),
     ),
-    (
-        "HTTP",
-        (
-            Panel(
-                "Requests",
-                "Per second, by class of status.",
-                "reqps",
-                rate_by("status_class", "http_requests"),
-            ),
-            Panel(
-                "Routes",
-                "Requests per second.",
-                "reqps",
-                rate_by("method, route", "http_requests"),
-            ),
-            Panel(
-                "Request duration",
-                "p99 by area, streams left out.",
-                "s",
-                p99("http_request_duration_seconds", by="area"),
-            ),
-            Panel(
-                "Open",
-                "Requests and streams.",
-                "short",
-                now("http_requests_in_flight", "http_open_streams"),
-            ),
-            Panel(
-                "Connections turned away",
-                "Per second.",
-                "ops",
-                rate("http_rejected_connections"),
-            ),
-            Panel(
-                "Scrape",
-                "How long it takes to gather the numbers.",
-                "s",
-                now("collector_duration_seconds"),
-            ),
-        ),
-    ),
+    *HTTP_ROWS,
     (
         "Cluster",
         (

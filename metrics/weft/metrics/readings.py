@@ -98,6 +98,7 @@ def _stored(store: StoreStatistics) -> dict[str, Numbers]:
         "weft_runs": _keyed(counters.runs),
         "weft_states": {_ALL: counters.states},
         "weft_interactions": {_ALL: counters.interactions},
+        "weft_items": {_ALL: counters.items},
         "weft_associations": {_ALL: counters.associations},
         "weft_tombstones": {_ALL: counters.tombstones},
         "weft_store_last_seq": {_ALL: store.seq},

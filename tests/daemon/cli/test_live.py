@@ -177,11 +177,9 @@ def run_until_seen(
 ) -> Any:
     """Run a thread until who watches it sees a state; return the event."""
     assert watching.stdout is not None
-    readable = False
-    while not readable:  # until one begins while it looks on
+    while True:  # it may have begun to look on in the middle of a run
         assert 0 == weft("run", thread_id, "{}", "--socket", socket).code
-        readable, _, _ = map(bool, select([watching.stdout], [], [], 0.5))
-    seen: dict[str, Any] = {"event": ""}
-    while seen["event"] != "values":
-        seen = msgspec.json.decode(watching.stdout.readline())
-    return seen
+        while select([watching.stdout], [], [], 0.5)[0]:
+            seen = msgspec.json.decode(watching.stdout.readline())
+            if seen["event"] == "values":
+                return seen

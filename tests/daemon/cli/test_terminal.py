@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,7 +20,11 @@ BOLD = "\x1b[1m"
 NOT_HERE = {
     *("weft serve", "weft demo"),  # daemons
     *("weft watch", "weft shell", "weft mcp"),  # they go on until their input ends
-    *(f"weft cluster {name}" for name in ("init", "start", "status", "reshard")),
+    *("weft crons add", "weft crons rm"),  # what they leave, others would list
+    *(
+        f"weft cluster {name}"
+        for name in ("drain", "init", "start", "status", "reshard")
+    ),
 }
 """They have their own tests."""
 
@@ -32,7 +37,9 @@ COMMANDS = (
     ("doctor",),
     ("top", "--times", "2", "--interval", "0.1"),
     ("latency", "--count", "3"),
+    ("bench", "--seconds", "0.05", "--callers", "2", "--data", "{stored}"),
     ("tree", "term"),
+    ("crons", "ls"),
     ("ops", "log", "--limit", "5"),
     ("ops", "export", "{new}"),
     ("sessions", "create", "term", "--if-missing"),
@@ -230,10 +237,20 @@ def test_a_watch_replaces_what_it_showed(
 # -- in a process of its own -----------------------------------------------------------
 
 
-def test_ctrl_c_ends_a_watch_as_it_should_end(served: Daemon) -> None:
-    arguments = ["tree", "--watch", "--interval", "60", "--socket", str(served.socket)]
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Have children end by Ctrl-C, though the tests may run behind an ``&``."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
+def test_ctrl_c_ends_a_watch_as_it_should_end(daemon: Daemon, weft: Weft) -> None:
+    assert 0 == weft("sessions", "create", "watched", "--if-missing").code
+    watching = ["--watch", "--interval", "60", "--socket", str(daemon.socket)]
     with subprocess.Popen(
-        [sys.executable, "-m", "weft.daemon", "sessions", "ls", *arguments[1:]],
+        [sys.executable, "-m", "weft.daemon", "sessions", "ls", *watching],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

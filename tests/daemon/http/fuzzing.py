@@ -27,7 +27,11 @@ parameters may not go together."""
 SETTINGS = HttpSettings(trusted_hosts=("*",), body_size_bytes_max=1 << 26)
 """Bodies that are too long by the description are longer than a MiB."""
 
-ENDLESS = {"/events", "/threads/{thread_id}/stream"}
+ENDLESS = {
+    "/events",
+    "/threads/{thread_id}/stream",
+    "/threads/{thread_id}/stream/events",
+}
 """Streams that do not end by themselves."""
 
 

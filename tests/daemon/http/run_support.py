@@ -91,11 +91,13 @@ class Client(httpx.Client):
     Attributes:
         runtime: what is served to it.
         app: what answers it.
+        server: where that runs.
         gate: where its workflow ``walk`` waits.
     """
 
     runtime: Runtime
     app: Application
+    server: BackgroundServer
     gate: Gate
 
     def begin_anew(self) -> None:
@@ -209,7 +211,7 @@ def serving(
             client,
         ):
             client.base_url = httpx.URL(server.url)
-            client.runtime, client.app = runtime, app
+            client.runtime, client.app, client.server = runtime, app, server
             if tokens is None:
                 body = {"thread_id": "t", "if_exists": "do_nothing"}
                 client.post("/threads", json=body).raise_for_status()

@@ -145,6 +145,19 @@ def test_who_joins_late_hears_what_happens_from_then_on(
     assert [2, 3] == values
 
 
+@pytest.mark.parametrize("time", range(10))
+def test_who_has_an_answer_hears_what_is_said_from_then_on(
+    client: Client, gate: Gate, time: int
+) -> None:
+    body = asked("walk", stream_mode=["custom"], input={"to": 1})
+    path = client.post("/threads/t/runs", json=body).headers["content-location"]
+    gate.reached()
+    with client.events("GET", f"{path}/stream") as joined:
+        gate.open()
+        said = [event.data for event in joined if event.event == "custom"]
+    assert [{"about": 1}] == said, time
+
+
 def test_a_resumable_run_is_joined_from_its_beginning(client: Client) -> None:
     body = asked(stream_resumable=True)
     made = client.post("/threads/t/runs", json=body)

@@ -1,6 +1,7 @@
 """Tapes: bounded, in order, shared, and there until their run has ended."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -99,6 +100,105 @@ def test_a_tape_that_begins_late_says_that_something_may_be_missing() -> None:
         assert run.began_seq <= tape.lost.seq
         await runtime.coordinator.cancel_run(run.run_id)
         await until(tape, lambda: tape.ended)
+
+    on_a_loop(test)
+
+
+class SlowRoad:
+    """A runtime whose runs are joined when the test says so."""
+
+    closed = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.store, self.coordinator = runtime.store, self
+        self._real = runtime.coordinator
+        self._held: list[Callable[[], object]] = []
+
+    def join_run(self, *run: Any, **how: Any) -> None:
+        self._held.append(lambda: self._real.join_run(*run, **how))
+
+    def arrive(self) -> None:
+        self._held.pop(0)()
+
+
+async def turns(count: int = 10) -> None:
+    """Let all that is ready on the loop go on."""
+    loop = asyncio.get_running_loop()
+    for _ in range(count):
+        turn = loop.create_future()
+        loop.call_soon(turn.set_result, None)
+        await turn
+
+
+async def held(runtime: Runtime) -> tuple[Run, threading.Event]:
+    """Return a run that says something when it is let."""
+    let = threading.Event()
+
+    def say(context: Any, _config: Any) -> None:
+        assert let.wait(20)
+        context.emit("said")
+
+    runtime.workflows._add("held", say)
+    return await started(runtime, "held"), let
+
+
+def said(tape: Tape) -> list[bytes]:
+    return [bytes(entry.data) for entry in tape.after(ALL_BEFORE, 10)]
+
+
+def test_a_joined_tape_has_all_that_is_said_from_then_on() -> None:
+    async def test(runtime: Runtime, _tapes: Tapes) -> None:
+        run, let = await held(runtime)
+        road: Any = SlowRoad(runtime)
+        tape = Tapes(road).find(run, ["custom"])
+        assert tape is not None
+        joined = asyncio.ensure_future(tape.joined())
+        await turns()
+        assert not joined.done(), "what the run says now is not heard"
+        road.arrive()
+        await joined
+        let.set()
+        await until(tape, lambda: bool(places(tape)))
+        assert [b'"said"'] == said(tape)
+
+    on_a_loop(test)
+
+
+def test_a_tape_that_is_to_have_more_is_joined_anew_and_numbered_on() -> None:
+    async def test(runtime: Runtime, _tapes: Tapes) -> None:
+        run, let = await held(runtime)
+        road: Any = SlowRoad(runtime)
+        tapes = Tapes(road)
+        tape = tapes.find(run, [])
+        assert tape is not None
+        road.arrive()
+        await tape.joined()
+        tape.push(("messages", "piece"))
+        await until(tape, lambda: bool(places(tape)))
+        assert tape is tapes.find(run, ["custom"])
+        joined = asyncio.ensure_future(tape.joined())
+        await turns()
+        assert not joined.done()
+        road.arrive()
+        await joined
+        let.set()
+        await until(tape, lambda: len(places(tape)) == 2)
+        assert [b'"piece"', b'"said"'] == said(tape)
+        seq = places(tape)[0].seq
+        assert [Place(seq, FIRST), Place(seq, FIRST + 1)] == places(tape)
+
+    on_a_loop(test)
+
+
+def test_nobody_waits_for_a_run_that_cannot_be_joined() -> None:
+    async def test(runtime: Runtime, tapes: Tapes) -> None:
+        run = await started(runtime, "say")
+        await runtime.coordinator.join_run(run.run_id)
+        tape = tapes.find(run, ["custom"])  # it ended while it was looked up
+        assert tape is not None
+        await tape.joined()
+        await until_ended(tape)
+        assert [] == places(tape)
 
     on_a_loop(test)
 

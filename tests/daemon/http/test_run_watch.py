@@ -36,3 +36,29 @@ def test_whoever_waits_is_told_that_the_runtime_was_closed() -> None:
 
     with Runtime.open(store=MemoryStore()) as runtime:
         asyncio.run(test(runtime))
+
+
+def test_a_thread_that_is_held_is_told_of_at_the_end() -> None:
+    async def test(runtime: Runtime) -> None:
+        watch = ThreadWatch(runtime)
+        thread = await runtime.session("s").create_thread("t")
+        other = await runtime.session("s").create_thread("other")
+        with (
+            watch.watching(thread.thread_id) as held,
+            watch.watching(other.thread_id) as heard,
+        ):
+            await other.append_state({"n": 0})
+            await asyncio.wait_for(heard.wait(), 10)
+            held.clear()  # what was before has been told by now
+            heard.clear()
+            with watch.holding(thread.thread_id):
+                assert watch.is_held(thread.thread_id)
+                await thread.append_state({"n": 1})
+                await other.append_state({"n": 1})
+                await asyncio.wait_for(heard.wait(), 10)
+                assert not held.is_set()
+            assert not watch.is_held(thread.thread_id)
+            await asyncio.wait_for(held.wait(), 10)
+
+    with Runtime.open(store=MemoryStore()) as runtime:
+        asyncio.run(test(runtime))

@@ -75,6 +75,20 @@ def test_it_is_resumed_behind_each_of_its_events(client: Client) -> None:
             assert heard[number + 1 :] == again.take(rest)
 
 
+def test_ids_grow_though_what_runs_showed_is_not_there_any_more(
+    client: Client,
+) -> None:
+    """What is missing is told at its place, behind the run before."""
+    for _ in range(2):
+        run(client, stream_mode=["values", "custom"], input={"by": 1})
+    with client.events("GET", STREAM, headers={"Last-Event-ID": "-1"}) as events:
+        heard = events.take(8)
+    assert ["gap", "metadata", "values", "metadata"] * 2 == [e.event for e in heard]
+    assert all(place(one) < place(next_) for one, next_ in pairwise(heard))
+    with client.events("GET", STREAM, headers=after(heard[3])) as again:
+        assert heard[4:] == again.take(4)
+
+
 def test_a_lifecycle_has_beginnings_and_ends_only(client: Client) -> None:
     with client.events("GET", STREAM, params={"stream_mode": "lifecycle"}) as events:
         run_id = run(client)

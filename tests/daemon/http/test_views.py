@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.daemon.http.views import json_of
+from tests.storage.client import Client
+from tests.storage.samples import SAMPLES, build_world
+from weft.daemon.http.record_views import StateView
+from weft.daemon.http.views import (
+    AssociationView,
+    InteractionView,
+    SessionView,
+    ThreadView,
+    View,
+    json_of,
+)
+from weft.storage import MemoryStore, Snapshot
 from weft.storage.operations import encode_value
 
 JSON = st.recursive(
@@ -46,3 +57,43 @@ def test_what_has_no_json_is_told_as_closely_as_can_be(
     value: Any, expected: Any
 ) -> None:
     assert expected == shown(value)
+
+
+VIEWS: dict[str, type[View[Any]]] = {
+    "session": SessionView,
+    "thread": ThreadView,
+    "association": AssociationView,
+    "interaction": InteractionView,
+    "state": StateView,
+}
+
+
+def records_in(snapshot: Snapshot) -> dict[str, list[Any]]:
+    ids = [session.session_id for session in snapshot.sessions()]
+    threads = [thread for one in ids for thread in snapshot.threads(one)]
+    return {
+        "session": list(snapshot.sessions()),
+        "thread": threads,
+        "association": [row for one in ids for row in snapshot.associations(one)],
+        "interaction": [deed for one in ids for deed in snapshot.interactions(one)],
+        "state": [s for thread in threads for s in snapshot.states(thread.thread_id)],
+    }
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_a_view_has_what_its_record_has(kind: str) -> None:
+    store = MemoryStore()
+    client = Client(store)
+    build_world(client)
+    client.do(SAMPLES["TrackInteraction"].applied)
+    with store.read() as snapshot:
+        records = records_in(snapshot)[kind]
+    assert records
+    for record in records:
+        view = msgspec.structs.asdict(VIEWS[kind].of(record))
+        decoded = {
+            name: msgspec.json.decode(value)
+            for name, value in view.items()
+            if isinstance(value, msgspec.Raw)
+        }
+        assert {name: getattr(record, name) for name in view} == view | decoded

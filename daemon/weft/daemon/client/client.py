@@ -56,15 +56,17 @@ class Client:
         return ThreadHandle(self._as_runtime(), check_id(thread_id, "thread id"))
 
     def events(
-        self, after_seq: int = 0, *, timeout_s: float | None = None
+        self, after_seq: int | str | None = 0, *, timeout_s: float | None = None
     ) -> RemoteEvents:
         """Return what changes, in the one order.
 
         Args:
-            after_seq: begin behind this operation; 0 for the whole log.
+            after_seq: begin behind this operation, or this ``cursor``; 0: the whole
+                log, None: from now on.
             timeout_s: how long to wait for a change, in seconds; None for ever.
         """
-        after_seq = check_limit(after_seq, "after_seq")
+        if isinstance(after_seq, int):
+            check_limit(after_seq, "after_seq")
         return RemoteEvents(self._connection, after_seq, timeout_s)
 
     @property

@@ -1,6 +1,7 @@
 """Every operation by name, through a daemon: what a local coordinator has."""
 
 from weft.daemon.client.care import CareRequests
+from weft.daemon.client.items import ItemRequests
 from weft.daemon.client.rows import RowRequests
 from weft.daemon.client.runs import RunRequests
 from weft.daemon.client.sessions import SessionRequests
@@ -16,6 +17,7 @@ class RemoteCoordinator(
     StateRequests,
     RunRequests,
     RowRequests,
+    ItemRequests,
     CareRequests,
 ):
     """The methods of :class:`weft.actors.Coordinator`, with its answers and errors.

@@ -81,9 +81,30 @@ def start(**options: Any) -> int:
 def status(**options: Any) -> int:
     """Tell how the shards are: in the database, and in their own words.
 
-    Exit codes: 0 all of them answer; 1 some do not.
+    A drained one has no slots, and is not expected to answer.
+
+    Exit codes: 0 all others answer; 1 some do not.
     """
     from weft.daemon.cluster_command import status as command
+
+    return command(**options)
+
+
+@cluster.command()
+@_dsn
+@_address
+@click.argument("shard", type=_shard)
+@yes_option
+def drain(**options: Any) -> int:
+    """Take SHARD out of service: the others get its slots, and its process ends.
+
+    All of them begin anew and answer again after some seconds, when this returns;
+    callers wait that long. `weft cluster reshard --to SHARD` and `weft cluster start`
+    bring it back.
+
+    Exit codes: 0 it is out of service; 1 that was not confirmed.
+    """
+    from weft.daemon.cluster_command import drain as command
 
     return command(**options)
 

@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weft.metrics import Exemplar, HttpStatistics, note
+from weft.metrics import (
+    CronStatistics,
+    Exemplar,
+    HttpStatistics,
+    WebhookStatistics,
+    note,
+)
 from weft.storage.statistics import Histogram
 
 __all__ = ["Counted", "HttpCounter"]
@@ -30,6 +36,8 @@ class HttpCounter:
     Attributes:
         trace_id: tells the trace of the request that ends, if it is kept; None where
             nobody traces.
+        webhooks: tells what was told of the ends of runs.
+        crons: tells what was done for crons.
     """
 
     def __init__(self, open_streams: Callable[[], int]) -> None:
@@ -38,6 +46,8 @@ class HttpCounter:
         self._durations: dict[str, Histogram] = {}
         self._exemplars: dict[str, dict[int, Exemplar]] = {}
         self.trace_id: Callable[[], str | None] | None = None
+        self.webhooks: Callable[[], WebhookStatistics] = WebhookStatistics
+        self.crons: Callable[[], CronStatistics] = CronStatistics
         self._in_flight = 0
         self._rejected_connections = 0
 
@@ -89,6 +99,8 @@ class HttpCounter:
             exemplars={
                 area: dict(kept) for area, kept in list(self._exemplars.items())
             },
+            webhooks=self.webhooks(),
+            crons=self.crons(),
         )
 
 

@@ -65,9 +65,6 @@ class Gate:
         if scope["type"] == "lifespan":  # nobody asks: the server begins or ends
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close"})
-            return
         try:
             self._admit(scope)
         except RequestFault as error:
@@ -87,7 +84,10 @@ class Gate:
         self._check_origin(headers)
         self._check_length(headers)
         principal = scope["weft.principal"] = self._principal(scope, headers)
-        self._spend(principal.name if principal is not ANYBODY else _address(scope))
+        asker = principal.name if principal is not ANYBODY else _address(scope)
+        self._spend(asker)
+        if scope["type"] == "websocket":  # each of its messages is as a request
+            scope["weft.spend"] = lambda: self._spend(asker)
         if self._under_way >= self._settings.requests_max:
             retry = {"Retry-After": str(RETRY_AFTER_S)}
             detail = f"There are {self._under_way} requests in progress. Come again."

@@ -32,7 +32,7 @@ class Flags(msgspec.Struct, frozen=True):
     assistants: bool = True
     threads: bool = True
     runs: bool = True
-    crons: bool = False
+    crons: bool = True
     store: bool = False
 
 

@@ -2,7 +2,8 @@
 
 ``GET /events`` follows the log: its ids are the ``seq`` of operations, so a client that
 comes back with ``Last-Event-ID`` goes on exactly behind what it has, also after the
-daemon was restarted. Its events:
+daemon was restarted. Before a cluster, which has many logs, an id is a place in all of
+them; it is as good for going on, and nothing else is to be read from it. Its events:
 
 ===========  =====================================================================
 position     where the stream stands: at the beginning, and now and then while what
@@ -18,14 +19,19 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from weft.actors.events import EventsExpired
+from weft.actors.events import Events, EventsExpired
 from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.problems import Fault, RequestFault
 from weft.daemon.http.streams import EventStream, ServerEvent
 from weft.daemon.http.views import OperationView
-from weft.storage import OperationRecord, SessionThreadException, Snapshot
+from weft.storage import (
+    InvalidArgument,
+    OperationRecord,
+    SessionThreadException,
+    Snapshot,
+)
 from weft.storage.keys import log_place
 
 __all__ = ["log"]
@@ -60,9 +66,14 @@ class LogFilter(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FeedFilter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which operations: behind a ``seq`` (else from now on), of a session, a thread."""
+    """Which operations: behind a place (else from now on), of a session, a thread.
+
+    The place is a ``seq``, or the id of an event: ``after_id``, for those who cannot
+    send ``Last-Event-ID``.
+    """
 
     after_seq: Seq | None = None
+    after_id: str | None = None
     session_id: Id | None = None
     thread_id: Id | None = None
 
@@ -151,57 +162,64 @@ async def get_operation(call: Call[None, None]) -> OperationView:
 async def follow_events(call: Call[None, FeedFilter]) -> EventStream[OperationView]:
     """Follow what happens as server-sent events, from any place in the log.
 
-    ``Last-Event-ID`` says where to go on, else ``after_seq``, else it begins now.
+    ``Last-Event-ID`` says where to go on, else ``after_id``, else ``after_seq``;
+    without any of them it begins now.
     """
-    after_seq = _resumption(call)
-    if after_seq is None:
-        with call.runtime.store.read() as snapshot:
-            after_seq = snapshot.seq
-    call.runtime.events(after_seq)  # a cluster has no such feed and says so, here
-    return call.stream(_follow(call, after_seq))
+    return call.stream(_follow(call, await call.beside(lambda: _begin(call))))
 
 
-def _resumption(call: Call[None, FeedFilter]) -> int | None:
-    given = call.last_event_id
+def _begin(call: Call[None, FeedFilter]) -> Events:
+    given, query = call.last_event_id or call.query.after_id, call.query
     if not given:
-        return call.query.after_seq
-    if not (given.isascii() and given.isdecimal()) or int(given) > SEQ_MAX:
-        words = f"Expected a seq, got {given!r}"
-        faults = [Fault("header", "Last-Event-ID", words)]
-        raise RequestFault(422, f"The Last-Event-ID is wrong: {words}.", faults)
-    return int(given)
+        return call.runtime.events(query.after_seq)
+    try:
+        return call.runtime.events(_place(given))
+    except (InvalidArgument, ValueError) as error:
+        words = f"Expected the id of an event, got {given!r}"
+        where = "header" if call.last_event_id else "query"
+        name = "Last-Event-ID" if call.last_event_id else "after_id"
+        faults = [Fault(where, name, words)]
+        raise RequestFault(422, f"The {name} is wrong: {words}.", faults) from error
+
+
+def _place(event_id: str) -> Any:
+    """Return what the runtime takes an event's id for: a ``seq``, else a cursor."""
+    is_number = event_id.isascii() and event_id.isdecimal()
+    return int(event_id) if is_number else event_id
 
 
 async def _follow(
-    call: Call[None, FeedFilter], after_seq: int
+    call: Call[None, FeedFilter], events: Events
 ) -> AsyncIterator[ServerEvent]:
-    yield _position(after_seq)
+    yield _position(events)
     passed = 0
     while True:
         try:
-            async for record in call.runtime.events(after_seq):
-                after_seq, passed = record.seq or 0, passed + 1
-                event = _event(call, record)
+            async for record in events:
+                passed += 1
+                event = _event(call, record, str(events.cursor))
                 if event is not None:
                     passed = 0
                     yield event
                 elif passed % PASSED_MAX == 0:
-                    yield _position(after_seq)
+                    yield _position(events)
             return
         except EventsExpired as expired:
-            data = {"after_seq": after_seq, "resume_after": expired.resume_after}
-            after_seq = expired.resume_after
-            yield ServerEvent(data, "gap", str(after_seq))
+            data = {"after_seq": events.cursor, "resume_after": expired.resume_after}
+            events = call.runtime.events(expired.resume_after)
+            yield ServerEvent(data, "gap", str(expired.resume_after))
         except SessionThreadException as error:
             yield ServerEvent({"detail": str(error)}, "error")
             return
 
 
-def _position(seq: int) -> ServerEvent:
-    return ServerEvent({"seq": seq}, "position", str(seq))
+def _position(events: Events) -> ServerEvent:
+    return ServerEvent({"seq": events.after_seq}, "position", str(events.cursor))
 
 
-def _event(call: Call[None, FeedFilter], record: OperationRecord) -> ServerEvent | None:
+def _event(
+    call: Call[None, FeedFilter], record: OperationRecord, event_id: str
+) -> ServerEvent | None:
     if not _concerns(record, call.query.session_id, call.query.thread_id):
         return None
     seen: OperationRecord | None = record
@@ -210,4 +228,4 @@ def _event(call: Call[None, FeedFilter], record: OperationRecord) -> ServerEvent
             seen = call.access.record(snapshot, record)
     if seen is None or not _concerns(seen, call.query.session_id, call.query.thread_id):
         return None
-    return ServerEvent(_view(call, seen), "operation", str(seen.seq))
+    return ServerEvent(_view(call, seen), "operation", event_id)

@@ -7,7 +7,7 @@ tries one pattern after the other. That was an eighth of what a request cost the
 
 from collections.abc import Sequence
 
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 __all__ = ["Paths"]
@@ -20,10 +20,12 @@ class Paths(Router):
         routes: a literal path stands before any pattern that takes its requests.
     """
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route | WebSocketRoute]) -> None:
         super().__init__(routes, redirect_slashes=False)
         self._literal = {
-            route.path: route for route in reversed(routes) if "{" not in route.path
+            route.path: route
+            for route in reversed(routes)
+            if isinstance(route, Route) and "{" not in route.path
         }
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:

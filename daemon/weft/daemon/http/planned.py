@@ -12,26 +12,12 @@ __all__ = ["planned"]
 planned: Final = Table("planned", described=False)
 
 _PATHS: Final = (
-    ("POST", "/runs/crons"),
-    ("POST", "/runs/crons/search"),
-    ("POST", "/runs/crons/count"),
-    ("PATCH", "/runs/crons/{cron_id}"),
-    ("DELETE", "/runs/crons/{cron_id}"),
-    ("POST", "/threads/{thread_id}/runs/crons"),
-    ("GET", "/store/items"),
-    ("PUT", "/store/items"),
-    ("DELETE", "/store/items"),
-    ("POST", "/store/items/search"),
-    ("POST", "/store/namespaces"),
     ("POST", "/assistants"),
     ("PATCH", "/assistants/{assistant_id}"),
     ("DELETE", "/assistants/{assistant_id}"),
     ("POST", "/assistants/{assistant_id}/latest"),
-    ("POST", "/threads/{thread_id}/commands"),
-    ("POST", "/threads/{thread_id}/stream/events"),
 )
-"""Crons, the key-value store, assistants that are no workflow's own, and the third
-version of the streaming protocol."""
+"""Assistants that are no workflow's own."""
 
 
 async def not_yet(_call: Call[None, None]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from weft.daemon.http.run_places import Place, Slot
+from weft.daemon.http.run_places import Place, Slot, Turns
 from weft.storage import Run, Snapshot, State
 
 __all__ = ["RunHistory", "failure_of", "result_of"]
@@ -22,11 +22,13 @@ class RunHistory:
 
     Attributes:
         run: as it is now.
+        turns: the order of its places.
         lost_seq: states up to this one are not there any more; 0 for none.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.turns = Turns(run.began_seq)
         self.lost_seq = 0
         self._step = 0
 
@@ -44,7 +46,7 @@ class RunHistory:
         while low < high:
             middle = (low + high) // 2
             state = snapshot.state(thread_id, middle)
-            if state is None or Place(state.created_seq, Slot.UPDATES) <= place:
+            if state is None or not self._is_behind(state, place):
                 low = middle + 1
             else:
                 high = middle
@@ -56,20 +58,18 @@ class RunHistory:
                 self.lost_seq = first.created_seq - 1
         return before
 
-    def next(
-        self, snapshot: Snapshot, until_seq: int | None
-    ) -> tuple[list[State], bool]:
+    def next(self, snapshot: Snapshot, until: Place | None) -> tuple[list[State], bool]:
         """Return the next states, and whether there are more at once.
 
         Args:
             snapshot: the store.
-            until_seq: none behind this one; None for all there are.
+            until: none behind this place; None for all there are.
         """
         run = self.run
         found: list[State] = []
         step = self._present_step(snapshot)
         while (state := snapshot.state(run.thread_id, step)) is not None:
-            is_behind = until_seq is not None and state.created_seq > until_seq
+            is_behind = until is not None and self._is_behind(state, until)
             if is_behind or state.run_id != run.run_id:
                 break
             if len(found) == STATES_AT_ONCE:
@@ -77,6 +77,10 @@ class RunHistory:
             found.append(state)
             step += 1
         return found, False
+
+    def _is_behind(self, state: State, place: Place) -> bool:
+        turn = self.turns.of
+        return turn(Place(state.created_seq, Slot.UPDATES)) > turn(place)
 
     def pass_(self, state: State) -> None:
         """Go on behind a state."""

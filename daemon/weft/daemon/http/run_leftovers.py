@@ -4,13 +4,14 @@ A run that names no thread gets one of its own. Unless it is to be kept, that is
 with all it has when the run has ended and its answer was read; if nobody has read it to
 the end, after ``GRACE_S``, so that a client that was cut off finds its answer.
 
-Guarantees: such threads stand in sessions of their own, so that those which a crash has
+Guarantees: a thread stays until its run's end was told to whoever is to be; such
+threads stand in sessions of their own, so that those which a crash has
 left behind are found, and removed, by the next process.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from weft.actors import Runtime
@@ -33,10 +34,17 @@ class Temporary:
     Args:
         runtime: where they are.
         grace_s: how long they stay after their run, if nobody has read its answer.
+        told: waits until all is told of a thread's runs; None if nobody is told.
     """
 
-    def __init__(self, runtime: Runtime, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        grace_s: float = GRACE_S,
+        told: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._told = told
         self._grace_s = grace_s
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept = False
@@ -69,6 +77,8 @@ class Temporary:
         await self._remove(thread_id)
 
     async def _remove(self, thread_id: str) -> None:
+        if self._told is not None:
+            await self._told(thread_id)
         await self._runtime.coordinator.remove_thread(thread_id)
 
     async def _sweep(self, new_thread_id: str) -> None:

@@ -10,8 +10,9 @@ stream of the run or its thread, after a crash, a restart or a move as well.
 from typing import Final, NamedTuple, Self
 
 from weft.daemon.http.problems import Fault, RequestFault
+from weft.storage.keys import LOG_BITS
 
-__all__ = ["ALL_BEFORE", "Place", "Slot"]
+__all__ = ["ALL_BEFORE", "Place", "Slot", "Turns"]
 
 
 class Slot:
@@ -58,6 +59,31 @@ class Place(NamedTuple):
 
 ALL_BEFORE: Final = Place(0, 0)
 """Before every event."""
+
+
+class Turns:
+    """The order of a run's places, though it has been on several shards of a cluster.
+
+    Each shard has a log, and a ``seq`` grows within one only. A run that moves goes
+    from log to log, so its places come in the order in which it came to their logs. One
+    that comes back to a log it has left is read as if it had stayed there.
+
+    Args:
+        began_seq: the operation that began the run; 0 before that.
+    """
+
+    def __init__(self, began_seq: int) -> None:
+        self._logs = [began_seq >> LOG_BITS] if began_seq else []
+
+    def of(self, place: Place) -> tuple[int, Place]:
+        """Return what places are ordered by; asked for those of a new log in order."""
+        if place.seq == 0:
+            return -1, place
+        log = place.seq >> LOG_BITS
+        if log not in self._logs:
+            self._logs.append(log)
+        return self._logs.index(log), place
+
 
 _DIGITS_MAX: Final = 19  # of 63 bits
 

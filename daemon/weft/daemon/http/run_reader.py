@@ -14,7 +14,6 @@ Guarantees:
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from heapq import merge
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from weft.actors import Runtime
@@ -88,8 +87,14 @@ class RunReader:
         self._from_now = after is None
         self._told_lost = ALL_BEFORE
         self._history = RunHistory(run)
+        self._turn = self._history.turns.of
         self._before: Any = None
         self.place = after or ALL_BEFORE
+
+    async def joined(self) -> None:
+        """Wait until nothing is missed that a run in progress says from then on."""
+        if self._tape is not None and self._history.run.began_seq:
+            await self._tape.joined()
 
     async def events(self) -> AsyncIterator[ServerEvent]:
         """Yield the events until the run's end, or the runtime's."""
@@ -118,22 +123,25 @@ class RunReader:
             begun = self._begin(run, limit)
             states, more = self._states(snapshot, run, limit)
         entries = self._entries()
-        cut = _cut(states, entries, more_states=more)
+        cut = self._cut(states, entries, more_states=more)
         made, told = self._made_of(run, states, cut), self._told(run, entries, cut)
-        found = merge(made, told, key=itemgetter(0))
+        found = merge(made, told, key=lambda event: self._turn(event[0]))
         events = [event for place, event in found if self._goes_on(place)]
-        if entries and (cut is None or entries[-1].place <= cut):
-            self.place = max(self.place, entries[-1].place)
+        if entries and not self._is_behind(entries[-1].place, cut):
+            self.place = max(self.place, entries[-1].place, key=self._turn)
         over = not is_live and cut is None
         end = self._end(run) if over else []
         return _Look([*begun, *events, *end], cut is not None, over)
 
     def _goes_on(self, place: Place) -> bool:
         """Whether an event is behind what is known; it is known from here on."""
-        is_next = place > self.place
+        is_next = self._is_behind(place, self.place)
         if is_next:
             self.place = place
         return is_next
+
+    def _is_behind(self, place: Place, other: Place | None) -> bool:
+        return other is not None and self._turn(place) > self._turn(other)
 
     def _begin(self, run: Run, limit: Place | None) -> list[ServerEvent]:
         """Skip what was before now, if that is where the reader begins."""
@@ -154,13 +162,13 @@ class RunReader:
         if not history.is_placed:
             before = history.seek(snapshot, self.place)
             self._before = None if before is None else before.values
-        return history.next(snapshot, None if limit is None else limit.seq)
+        return history.next(snapshot, limit)
 
     def _beginning(self, run: Run) -> Iterator[_Event]:
         if run.began_seq:
             about = {"run_id": run.run_id, "attempt": 1}
             place = Place(run.began_seq, Slot.METADATA)
-            yield _event(place, "metadata", about)
+            yield _event(place, "metadata", about, run.started_at_us)
 
     def _made_of(
         self, run: Run, states: list[State], cut: Place | None
@@ -168,18 +176,18 @@ class RunReader:
         """Yield what is told of the run's beginning and of its states."""
         yield from self._beginning(run)
         for state in states:
-            seq = state.created_seq
-            if cut is not None and seq > cut.seq:
+            seq, at_us = state.created_seq, state.created_at_us
+            if self._is_behind(Place(seq, 0), cut):
                 return
             self._history.pass_(state)
             if "values" in self._modes:
                 values = json_of(state.values_raw)
-                yield _event(Place(seq, Slot.VALUES), "values", values)
+                yield _event(Place(seq, Slot.VALUES), "values", values, at_us)
             if "updates" in self._modes and not self._is_graph:
                 after = state.values
                 change = {run.workflow: _change(self._before, after)}
                 self._before = after
-                yield _event(Place(seq, Slot.UPDATES), "updates", change)
+                yield _event(Place(seq, Slot.UPDATES), "updates", change, at_us)
 
     def _end(self, run: Run) -> list[ServerEvent]:
         if run.finished_at_us is None:  # but the runtime has
@@ -199,22 +207,33 @@ class RunReader:
     def _entries(self) -> list[Entry]:
         if self._tape is None:
             return []
-        return self._tape.after(self.place, ENTRIES_AT_ONCE)
+        return self._tape.after(self.place, ENTRIES_AT_ONCE, self._turn)
 
     def _told(
         self, run: Run, entries: list[Entry], cut: Place | None
     ) -> Iterator[_Event]:
         lost = self._lost(run)
-        if lost > max(self.place, self._told_lost):
+        if self._is_behind(lost, max(self.place, self._told_lost, key=self._turn)):
             self._told_lost = lost
             place = Place(self.place.seq, max(Slot.GAP, self.place.n + 1))
             about = {"after": str(self.place), "resume_after": str(lost)}
             yield _event(place, "gap", about)
         for entry in entries:
-            if cut is not None and entry.place > cut:
+            if self._is_behind(entry.place, cut):
                 return
             if self._is_shown(entry.event):
-                yield _event(entry.place, entry.event, entry.data)
+                yield _event(entry.place, entry.event, entry.data, entry.at_us)
+
+    def _cut(
+        self, states: list[State], entries: list[Entry], *, more_states: bool
+    ) -> Place | None:
+        """Return up to where both are complete, None for everywhere."""
+        cuts = []
+        if more_states:
+            cuts.append(Place(states[-1].created_seq, Slot.UPDATES))
+        if len(entries) == ENTRIES_AT_ONCE:
+            cuts.append(entries[-1].place)
+        return min(cuts, key=self._turn, default=None)
 
     def _lost(self, run: Run) -> Place:
         """Return up to where events may be missing."""
@@ -223,8 +242,8 @@ class RunReader:
         if not self._wants_transient:
             return lost
         if self._tape is not None:
-            return max(lost, self._tape.lost)
-        return max(lost, Place(run.updated_seq, Slot.END - 1))
+            return max(lost, self._tape.lost, key=self._turn)
+        return max(lost, Place(run.updated_seq, Slot.END - 1), key=self._turn)
 
     def _is_shown(self, event: str) -> bool:
         name = event.partition("|")[0]
@@ -239,20 +258,8 @@ class RunReader:
 _MESSAGES: Final = frozenset({"messages", "messages-tuple"})
 
 
-def _cut(
-    states: list[State], entries: list[Entry], *, more_states: bool
-) -> Place | None:
-    """Return up to where both are complete, None for everywhere."""
-    cuts = []
-    if more_states:
-        cuts.append(Place(states[-1].created_seq, Slot.UPDATES))
-    if len(entries) == ENTRIES_AT_ONCE:
-        cuts.append(entries[-1].place)
-    return min(cuts, default=None)
-
-
-def _event(place: Place, name: str, data: Any) -> _Event:
-    return place, ServerEvent(data, name, str(place))
+def _event(place: Place, name: str, data: Any, at_us: int = 0) -> _Event:
+    return place, ServerEvent(data, name, str(place), at_us)
 
 
 def _change(before: Any, after: Any) -> Any:

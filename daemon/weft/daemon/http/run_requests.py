@@ -18,6 +18,7 @@ from weft.daemon.http.protocol import Strategy
 from weft.storage import Run
 
 __all__ = [
+    "EVENTS",
     "Asked",
     "NewRun",
     "StreamMode",
@@ -46,6 +47,10 @@ ASKED: Final = "__asked__"
 """In a stored run's metadata: how it was asked for; see :class:`Asked`."""
 
 SECONDS_MAX: Final = 1e9
+
+EVENTS: Final = "v3"
+"""Among the modes of a run that is read in the third version of the protocol: what its
+graph does is told in those words."""
 
 _UNTOLD: Final = frozenset({"values"})
 """Modes that a graph need not tell, because they are its states."""
@@ -119,7 +124,7 @@ class NewRun(msgspec.Struct):
     def asked(self) -> "Asked":
         """What is to be remembered of it."""
         return Asked(
-            stream_mode=self.modes,
+            stream_mode=[mode for mode in self.modes if mode != EVENTS],
             stream_subgraphs=bool(self.stream_subgraphs),
             stream_resumable=bool(self.stream_resumable),
             multitask_strategy=self.multitask_strategy or "enqueue",
@@ -158,8 +163,6 @@ def check_can_do(new: NewRun) -> None:
     Raises:
         RequestFault: 501, it asks for that.
     """
-    if new.webhook is not None:
-        raise _not_yet("webhook", "Join the run, or watch GET /events.")
     if new.strict_resume:
         raise _not_yet("strict_resume", "Leave it out.")
     if new.checkpoint is not None and new.checkpoint.checkpoint_ns:

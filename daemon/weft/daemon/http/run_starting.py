@@ -20,6 +20,7 @@ from weft.daemon.http.run_requests import (
     tape_modes,
 )
 from weft.daemon.http.run_threads import op_id_of, own_thread, thread_for
+from weft.daemon.http.run_webhooks import check_webhook, note_webhook
 from weft.daemon.http.thread_states import state_at
 from weft.storage import Run, Snapshot
 
@@ -64,6 +65,7 @@ async def start(
     names = {workflow.name for workflow in runtime.workflows}
     workflow = runtime.workflows.get(workflow_name_of(new.assistant_id, names))
     config = config_of(new, workflow)
+    check_webhook(call, new.webhook)
     is_temporary = thread_id is None and new.on_completion != "keep"
     if thread_id is None:
         thread_id = await own_thread(call, new, workflow, number)
@@ -75,20 +77,22 @@ async def start(
     tape = None
     if streams or new.stream_resumable or call.site.watch.is_watched(thread_id):
         tape = call.site.tapes.blank(tape_modes(new.modes, workflow))
-    run = await call.coordinator.start_run(
-        config,
-        thread_id=thread_id,
-        workflow=workflow.name,
-        if_running=new.multitask_strategy or "enqueue",
-        after_seconds=new.after_seconds or 0.0,
-        metadata=stored_metadata(new),
-        stream=tape,
-        mode="states" if tape is None else tape.modes,
-        op_id=op_id,
-        timeout_s=call.timeout_s,
-    )
-    if tape is not None:
-        call.site.tapes.enter(tape, run)
+    with call.site.watch.holding(thread_id):
+        run = await call.coordinator.start_run(
+            config,
+            thread_id=thread_id,
+            workflow=workflow.name,
+            if_running=new.multitask_strategy or "enqueue",
+            after_seconds=new.after_seconds or 0.0,
+            metadata=stored_metadata(new),
+            stream=tape,
+            mode="states" if tape is None else tape.modes,
+            op_id=op_id,
+            timeout_s=call.timeout_s,
+        )
+        if tape is not None:
+            call.site.tapes.enter(tape, run)
+    await note_webhook(call, new.webhook, run)
     if is_temporary:
         call.site.temporary.follow(thread_id, run.run_id)
     return Started(run, is_temporary)

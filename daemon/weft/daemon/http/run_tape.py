@@ -9,14 +9,16 @@ Guarantees:
     * a tape holds ``ENTRIES_MAX`` events and ``SIZE_BYTES_MAX`` of data; the oldest go
       first, and :attr:`Tape.lost` says up to where;
     * it is there until its run has ended, and for the next ``ENDED_MAX`` ends;
+    * after :meth:`Tape.joined` it has whatever its run says from then on;
     * the run is never kept waiting; what it says while the event loop stalls is lost
       beyond ``ARRIVED_MAX``, too.
 """
 
 import asyncio
 import contextlib
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -40,6 +42,9 @@ ARRIVED_MAX: Final = 4096
 ENDED_MAX: Final = 64
 """Tapes of ended runs that are kept, for clients that were cut off near the end."""
 
+JOINED_S: Final = 5.0
+"""How long a run is waited for until it has heard that there is a tape of it."""
+
 REJOIN_S: Final = 0.05
 """How long a run that is between two processes, or two attempts, is left alone."""
 
@@ -52,6 +57,7 @@ class Entry(NamedTuple):
     place: Place
     event: str
     data: msgspec.Raw
+    at_us: int
 
 
 class Tape(Stream[Any]):
@@ -72,6 +78,7 @@ class Tape(Stream[Any]):
         self._loop = asyncio.get_running_loop()
         self._arrived: deque[Any] = deque()
         self._is_called = self._overrun = False
+        self._joining = 0  # joins that have not come to the run
         self._entries: deque[Entry] = deque()
         self._size_bytes = 0
         self._changed = asyncio.Event()
@@ -114,6 +121,7 @@ class Tape(Stream[Any]):
         while self._arrived:
             item = self._arrived.popleft()
             if item is _END:
+                self._joining = 0
                 self._tapes.stopped(self)
             else:
                 self._enter(*item)
@@ -130,14 +138,18 @@ class Tape(Stream[Any]):
             name: str = mode
             if mode == "parts":
                 name, data = data["event"], data["data"]
-            self._keep(Entry(self.place, name, _json(data)))
+            self._keep(_entry(self.place, name, data))
 
     def _pass(self, mark: Mark) -> None:
+        if mark.joined:
+            self._joining = max(0, self._joining - 1)
+        if self.place is not None and mark.seq <= self.place.seq:
+            return  # of another join: known, and numbered on from
         before, self.place = self.place, Place(mark.seq, Slot.FIRST_TRANSIENT - 1)
         if mark.begins and mark.attempt > 1:
             about = {"run_id": self.run_id, "attempt": mark.attempt}
             place = Place(mark.seq, Slot.METADATA)
-            self._keep(Entry(place, "metadata", _json(about)))
+            self._keep(_entry(place, "metadata", about))
         if before is None and not (mark.begins and mark.attempt == 1):
             self.lost = Place(mark.seq, Slot.GAP)
 
@@ -154,20 +166,37 @@ class Tape(Stream[Any]):
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def joining(self) -> None:
+        """Take note that a join is on its way to the run."""
+        self._joining += 1
+
+    async def joined(self) -> None:
+        """Wait until the run tells the tape all that it is to tell."""
+        with contextlib.suppress(TimeoutError):  # what is missed is told as a gap
+            async with asyncio.timeout(JOINED_S):
+                while self._joining:
+                    await self._changed.wait()
+
     @property
     def changed(self) -> asyncio.Event:
         """Set when there is more than there is now."""
         return self._changed
 
-    def after(self, place: Place, limit: int) -> list[Entry]:
+    def after(
+        self,
+        place: Place,
+        limit: int,
+        turn: Callable[[Place], Any] = lambda place: place,
+    ) -> list[Entry]:
         """Return the entries behind a place, oldest first.
 
         Args:
             place: of the last event that is known.
             limit: how many at the most.
+            turn: what places are ordered by.
         """
         entries = self._entries
-        first = _first_behind(entries, place)
+        first = _first_behind(entries, place, turn)
         return list(islice(entries, first, first + limit))
 
 
@@ -222,7 +251,7 @@ class Tapes:
         )
         if missing:
             tape.modes += missing
-            self._join(tape, missing)
+            self._join(tape, ("marks", *missing))
         return tape
 
     def stopped(self, tape: Tape) -> None:
@@ -248,6 +277,7 @@ class Tapes:
 
     def _join(self, tape: Tape, modes: tuple[Mode, ...]) -> None:
         if not self._runtime.closed:
+            tape.joining()
             self._runtime.coordinator.join_run(tape.run_id, stream=tape, mode=modes)
         else:
             tape.finish()
@@ -262,6 +292,10 @@ def _never() -> Overloaded:
     return Overloaded("A tape does not overflow.")
 
 
+def _entry(place: Place, event: str, data: Any) -> Entry:
+    return Entry(place, event, _json(data), time.time_ns() // 1000)
+
+
 def _json(data: Any) -> msgspec.Raw:
     try:
         return msgspec.Raw(_encode(data))
@@ -269,9 +303,11 @@ def _json(data: Any) -> msgspec.Raw:
         return msgspec.Raw(_encode(repr(data)))
 
 
-def _first_behind(entries: Sequence[Entry], place: Place) -> int:
+def _first_behind(
+    entries: Sequence[Entry], place: Place, turn: Callable[[Place], Any]
+) -> int:
     """Return the index of the first entry behind a place."""
     for back, entry in enumerate(reversed(entries)):
-        if entry.place <= place:
+        if turn(entry.place) <= turn(place):
             return len(entries) - back
     return 0

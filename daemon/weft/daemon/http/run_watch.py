@@ -5,6 +5,7 @@ nothing that happens after; while nobody waits, nothing is read.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ class ThreadWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._held: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -44,7 +46,7 @@ class ThreadWatch:
         event = asyncio.Event()
         self._waiting.setdefault(thread_id, set()).add(event)
         if self._task is None:
-            feed = self._from_now()
+            feed = self._runtime.events(None)
             self._task = asyncio.get_running_loop().create_task(self._follow(feed))
         try:
             yield event
@@ -57,22 +59,41 @@ class ThreadWatch:
                 self._task.cancel()
                 self._task = None
 
-    def _from_now(self) -> Events:
-        with self._runtime.store.read() as snapshot:
-            return self._runtime.events(snapshot.seq)
+    @contextmanager
+    def holding(self, thread_id: str) -> Generator[None]:
+        """Have those who wait for a thread wait until the end of a with block.
+
+        So long a run has begun, and what is to be known of it besides is not there.
+        """
+        self._held[thread_id] += 1
+        try:
+            yield
+        finally:
+            self._held[thread_id] -= 1
+            if not self._held[thread_id]:
+                del self._held[thread_id]
+                self._tell(thread_id)
+
+    def is_held(self, thread_id: str) -> bool:
+        """Whether a thread is not to be looked at just now; who waits is told when."""
+        return thread_id in self._held
 
     async def _follow(self, feed: Events) -> None:
         while True:
             try:
                 async for record in feed:
                     for thread_id in record.thread_ids:
-                        for event in self._waiting.get(thread_id, ()):
-                            event.set()
+                        if thread_id not in self._held:
+                            self._tell(thread_id)
                 break
             except EventsExpired:  # too slow for the log: anything may have happened
                 self._tell_all()
-                feed = self._from_now()
+                feed = self._runtime.events(None)
         self._tell_all()
+
+    def _tell(self, thread_id: str) -> None:
+        for event in self._waiting.get(thread_id, ()):
+            event.set()
 
     def _tell_all(self) -> None:
         for events in self._waiting.values():

@@ -152,7 +152,8 @@ async def join_run(call: Call[None, Joining]) -> LateAnswer:
 async def join_run_stream(call: Call[None, Joining]) -> EventStream[Any]:
     """Stream what a run shows from now on, or from behind ``Last-Event-ID``.
 
-    A run that was started with ``stream_resumable`` is shown from its beginning.
+    What it says once the answer has begun is in it. A run that was started with
+    ``stream_resumable`` is shown from its beginning.
     """
     run = find_run(call)
     asked = asked_of(run)
@@ -167,8 +168,9 @@ async def join_run_stream(call: Call[None, Joining]) -> EventStream[Any]:
     on_gone = None
     if call.query.cancel_on_disconnect:
         on_gone = _canceller(call, run)
-    source = reader_of(call, run, modes, after).events()
-    return call.stream(source, on_gone=on_gone, headers=headers)
+    reader = reader_of(call, run, modes, after)
+    await reader.joined()
+    return call.stream(reader.events(), on_gone=on_gone, headers=headers)
 
 
 def stream_of(call: Call[NewRun, Any], started: Started) -> EventStream[Any]:

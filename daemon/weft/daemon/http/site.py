@@ -11,12 +11,15 @@ from weft.daemon.http.run_leftovers import Temporary
 from weft.daemon.http.run_tape import Tapes
 from weft.daemon.http.run_watch import ThreadWatch
 from weft.daemon.http.streams import HEARTBEAT_S, Streams
-from weft.metrics import Source, register
+from weft.daemon.http.window import Window
+from weft.metrics import Source, WebhookStatistics, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BODY_SIZE_BYTES_MAX", "HttpSettings", "Served", "Site"]
+    from weft.daemon.webhook_outbox import Noted
+
+__all__ = ["BODY_SIZE_BYTES_MAX", "HttpSettings", "Served", "Site", "Telling"]
 
 BODY_SIZE_BYTES_MAX: Final = 1 << 20
 
@@ -30,6 +33,26 @@ class Served(Source, Protocol):
     @property
     def closed(self) -> bool:
         """Whether it accepts nothing any more."""
+        ...
+
+
+class Telling(Protocol):
+    """What tells others of the ends of runs: :class:`weft.daemon.webhooks.Webhooks`."""
+
+    def check(self, url: str) -> None:
+        """Refuse a URL that nobody is told at."""
+        ...
+
+    def follow(self, noted: "Noted") -> None:
+        """Tell of a run's end, whatever happens."""
+        ...
+
+    async def told(self, thread_id: str) -> None:
+        """Wait until all is told of a thread's runs."""
+        ...
+
+    def statistics(self) -> WebhookStatistics:
+        """Return the numbers so far."""
         ...
 
 
@@ -64,6 +87,7 @@ class Site:
         runtime: what is served; endpoints take it for a
             :class:`weft.actors.Runtime`.
         settings: how.
+        webhooks: tells of the ends of runs; None if nobody is told.
 
     Attributes:
         streams: those that are open.
@@ -71,23 +95,36 @@ class Site:
         registry: what is counted.
         history: of what is counted, at intervals.
         alerts: those whose condition holds.
+        window: what had been counted when the last minutes began.
         checking: whether the whole store is being checked.
         openapi: makes the description of all endpoints.
+        crons_changed: has the loop of crons look again, if there is one.
         tapes: of the runs that are read.
         temporary: threads that exist for one run.
         watch: tells of changes of threads.
     """
 
-    def __init__(self, runtime: Any, settings: HttpSettings) -> None:
+    def __init__(
+        self,
+        runtime: Any,
+        settings: HttpSettings,
+        webhooks: "Telling | None" = None,
+    ) -> None:
         self.runtime = runtime
         self.settings = settings
+        self.webhooks = webhooks
         self.streams = Streams(settings.heartbeat_s)
         self.counter = HttpCounter(lambda: len(self.streams))
+        if webhooks is not None:
+            self.counter.webhooks = webhooks.statistics
         self.registry = register(runtime, http=self.counter)
         self.history = History(runtime.statistics, self.counter)
         self.alerts = AlertBoard(self.history)
+        self.window = Window(runtime.statistics, self.history)
         self.checking = False
+        self.crons_changed: Callable[[str], object] = lambda _cron_id: None
         self.tapes = Tapes(runtime)
-        self.temporary = Temporary(runtime)
+        told = None if webhooks is None else webhooks.told
+        self.temporary = Temporary(runtime, told=told)
         self.watch = ThreadWatch(runtime)
         self.openapi: Callable[[], bytes] = lambda: b"{}"

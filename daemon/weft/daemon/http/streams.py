@@ -15,7 +15,7 @@ Guarantees:
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -44,11 +44,13 @@ class ServerEvent(msgspec.Struct, frozen=True):
         data: any value that has JSON.
         event: its name; ``message`` where empty.
         id: where a reader resumes behind it (``Last-Event-ID``).
+        at_us: when it happened; not sent. 0 where nobody knows.
     """
 
     data: Any
     event: str = ""
     id: str = ""
+    at_us: int = 0
 
     def to_bytes(self) -> bytes:
         """Return the event as it goes over the wire."""
@@ -67,6 +69,20 @@ FAILED: Final = ServerEvent(
 ).to_bytes()
 
 
+class Open(Protocol):
+    """A stream that is open.
+
+    Attributes:
+        principal: who reads it; None before that is known.
+    """
+
+    principal: Principal | None
+
+    def end(self) -> None:
+        """Say goodbye and end; on the event loop."""
+        ...
+
+
 class Streams:
     """The streams of one application that are open.
 
@@ -77,16 +93,16 @@ class Streams:
     def __init__(self, heartbeat_s: float = HEARTBEAT_S) -> None:
         self.heartbeat_s = heartbeat_s
         self.ending = False
-        self._open: set[EventStream[Any]] = set()
+        self._open: set[Any] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def enter(self, stream: "EventStream[Any]") -> None:
+    def enter(self, stream: Open) -> None:
         """Note a stream that begins."""
         self._open.add(stream)
 
-    def leave(self, stream: "EventStream[Any]") -> None:
+    def leave(self, stream: Open) -> None:
         """Strike off a stream that has ended."""
         self._open.discard(stream)
 

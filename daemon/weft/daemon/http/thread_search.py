@@ -69,10 +69,15 @@ class ThreadSearch(ThreadFilter):
     )
 
 
+def _age(thread: Thread) -> tuple[int, int, str]:
+    """Return what threads are ordered by in time; a ``seq`` alone is of one shard."""
+    return thread.created_at_us, thread.created_seq, thread.thread_id
+
+
 _ORDERS: Final[dict[str, Callable[[Thread], Any]]] = {
     "thread_id": lambda thread: thread.thread_id,
-    "status": lambda thread: (thread.status, thread.created_seq, thread.thread_id),
-    "created_at": lambda thread: (thread.created_seq, thread.thread_id),
+    "status": lambda thread: (thread.status, *_age(thread)),
+    "created_at": _age,
     "updated_at": lambda thread: (thread.updated_at_us, thread.thread_id),
     "state_updated_at": lambda thread: (thread.updated_at_us, thread.thread_id),
 }

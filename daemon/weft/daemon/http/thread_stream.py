@@ -4,14 +4,15 @@ Guarantees: ids are those of the runs' own streams, and grow from run to run; a 
 that moves to another session goes on streaming, for whoever may see it there.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final, Literal
 
 import msgspec
 
 from weft.daemon.http.call import Call
 from weft.daemon.http.endpoint import Table
-from weft.daemon.http.run_places import Place, Slot
+from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
 from weft.daemon.http.run_reader import GONE, RunReader
 from weft.daemon.http.run_requests import asked_of, modes_in
 from weft.daemon.http.run_starting import reader_of
@@ -19,6 +20,7 @@ from weft.daemon.http.run_watch import ThreadWatch
 from weft.daemon.http.streams import EventStream, ServerEvent
 from weft.daemon.http.thread_states import find_thread
 from weft.storage import Run, Snapshot, Store, ThreadNotFound
+from weft.storage.keys import LOG_BITS
 
 __all__ = ["ThreadReader", "thread_stream"]
 
@@ -47,7 +49,6 @@ async def stream_thread(call: Call[None, ThreadStreamQuery]) -> EventStream[Any]
     with call.runtime.store.read() as snapshot:
         find_thread(snapshot, thread_id)
     modes = modes_in(call.query.stream_mode, Mode, ["run_modes"])
-    call.runtime.events()  # a cluster has no feed to wait on and says so, here
 
     def read(run: Run, after: Place | None) -> RunReader:
         return reader_of(call, run, _modes_of(run, modes), after)
@@ -82,16 +83,19 @@ class ThreadReader:
         self._check = check
 
     async def events(
-        self, watch: ThreadWatch, after: Place | None
+        self, watch: ThreadWatch, last: Place | None
     ) -> AsyncIterator[ServerEvent]:
         """Yield the events, until the thread is removed or the runtime closed."""
-        place = after
+        place = last
         with watch.watching(self._thread_id) as changed:
             while not watch.closed:
                 changed.clear()
+                if watch.is_held(self._thread_id):
+                    await changed.wait()
+                    continue
                 try:
                     self._check()
-                    run, place, begins = self._next(place)
+                    run, place, after = self._next(place)
                 except ThreadNotFound as error:
                     gone = {"error": "ThreadNotFound", "message": str(error)}
                     yield ServerEvent(gone, "error")
@@ -99,7 +103,7 @@ class ThreadReader:
                 if run is None:
                     await changed.wait()
                     continue
-                reader = self._read(run, place if begins else None)
+                reader = self._read(run, after)
                 async for event in reader.events():
                     if event.event != "end":
                         yield event
@@ -111,21 +115,21 @@ class ThreadReader:
                 place, event = done
                 yield event
 
-    def _next(self, place: Place | None) -> tuple[Run | None, Place, bool]:
-        """Return the next run behind a place, that place, and whether to go on there.
+    def _next(self, place: Place | None) -> tuple[Run | None, Place, Place | None]:
+        """Return the next run behind a place, that place, and where to read it from.
 
         Without a place, it is the run in progress from now on.
         """
         with self._store.read() as snapshot:
             find_thread(snapshot, self._thread_id)
-            runs = self._begun(snapshot)
-            if place is None:
-                now = Place(snapshot.seq, DONE)
-                running = (run for run in runs if run.finished_at_us is None)
-                return next(running, None), now, False
-        behind = [run for run in runs if (_end_of(run) or _NEVER) > place]
-        first = min(behind, key=lambda run: run.began_seq, default=None)
-        return first, place, True
+            runs = sorted(self._begun(snapshot), key=_turn_of)
+        if place is None:
+            ends = [end for end in map(_end_of, runs) if end is not None]
+            running = (run for run in runs if run.finished_at_us is None)
+            return next(running, None), ends[-1] if ends else ALL_BEFORE, None
+        passed, is_inside = _find(runs, place)
+        first = next(islice(runs, passed, None), None)
+        return first, place, place if is_inside or not first else _before(first, place)
 
     def _begun(self, snapshot: Snapshot) -> list[Run]:
         return [run for run in snapshot.runs(self._thread_id) if run.began_seq]
@@ -140,7 +144,47 @@ class ThreadReader:
         return end, ServerEvent(about, "metadata", str(end))
 
 
-_NEVER: Final = Place(1 << 63, 0)
+def _turn_of(run: Run) -> tuple[bool, int, int]:
+    """Return what the runs of a thread are ordered by, as they had their turns.
+
+    A ``seq`` alone is no order where a thread has been on several shards: each has a
+    log of its own. The revision grows whenever a thread moves.
+    """
+    return run.finished_at_us is None, run.rev, run.updated_seq
+
+
+def _find(runs: Sequence[Run], place: Place) -> tuple[int, bool]:
+    """Find a place among the runs of a thread, which are in their order.
+
+    Returns:
+        how many of them are before it, and whether the next has begun there.
+    """
+    passed, is_inside = 0, False
+    if place == ALL_BEFORE:
+        return passed, is_inside
+    for number, run in enumerate(runs):
+        end = _end_of(run)
+        is_near = _in_one_log(run.began_seq, place.seq)
+        if end is None or _in_one_log(end.seq, place.seq):
+            if end == place:
+                return number + 1, False
+            if end is None or end > place:
+                return number, not is_near or run.began_seq <= place.seq
+            passed, is_inside = number + 1, False
+        elif is_near and run.began_seq <= place.seq:  # it ended elsewhere
+            passed, is_inside = number, True
+    return passed, is_inside
+
+
+def _before(run: Run, place: Place) -> Place:
+    """Return the place to read a whole run from, in its log, behind one before it."""
+    if _in_one_log(run.began_seq, place.seq):
+        return place
+    return Place(run.began_seq - 1, Slot.FIRST_TRANSIENT)
+
+
+def _in_one_log(one_seq: int, other_seq: int) -> bool:
+    return one_seq >> LOG_BITS == other_seq >> LOG_BITS
 
 
 def _end_of(run: Run) -> Place | None:
