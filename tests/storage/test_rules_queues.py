@@ -7,18 +7,16 @@ import pytest
 
 from tests.storage.client import START_US, Client
 from tests.storage.invariants import broken
-from weft.storage import Run, State, Thread
+from tests.storage.running import START, run, states, thread, with_a_thread, write
 from weft.storage.errors import (
     StaleRevision,
     ThreadBusy,
 )
 from weft.storage.operations import (
     AppendState,
-    CreateThreads,
     Failure,
     FinishRun,
     ForkThread,
-    NewThread,
     RecordStep,
     RemoveThreads,
     ResumeRun,
@@ -27,40 +25,11 @@ from weft.storage.operations import (
 )
 from weft.storage.operations import encode_value as raw
 
-START = StartRun(thread_id="t", run_id="r", workflow="w")
-
 
 @pytest.fixture
 def client(client: Client) -> Client:
     """Return a client of a store whose session `a` owns a thread `t` named `name`."""
-    client.do(
-        CreateThreads(
-            session_id="a", threads=(NewThread("t", "name"),), create_session=True
-        )
-    )
-    return client
-
-
-def thread(client: Client) -> Thread:
-    found = client.see(lambda s: s.thread("t"))
-    assert found is not None
-    return found
-
-
-def run(client: Client) -> Run:
-    found = client.see(lambda s: s.run("r"))
-    assert found is not None
-    return found
-
-
-def states(client: Client) -> list[State]:
-    return client.see(lambda s: list(s.states("t")))
-
-
-def write(state_id: str = "s", **more: object) -> AppendState:
-    """Return a state written by the run."""
-    fields = {"run_id": "r", "values": state_id} | more
-    return AppendState(thread_id="t", state_id=state_id, **fields)  # type: ignore[arg-type]
+    return with_a_thread(client)
 
 
 # -- queues, retries, steps ----------------------------------------------------------

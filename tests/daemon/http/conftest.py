@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.daemon.http.asking import client_of, token_file
+from tests.daemon.http.run_support import Client, serving
 from weft.actors import Runtime
 
 
@@ -21,4 +22,11 @@ def client(runtime: Runtime) -> Iterator[TestClient]:
 def guarded(runtime: Runtime, tmp_path: Path) -> Iterator[TestClient]:
     """Return a client of an application that wants tokens."""
     with client_of(runtime, token_file(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Client]:
+    """Return a client of an application with workflows, for all tests of a module."""
+    with serving() as opened:
         yield opened

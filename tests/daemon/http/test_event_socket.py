@@ -78,12 +78,6 @@ def socket(client: Client, thread_id: str = "t", **headers: str) -> Generator[So
         yield Socket(connection)
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
-
-
 @pytest.fixture
 def client(served: Client) -> Client:
     """A client with a new thread ``t``."""

@@ -1,6 +1,5 @@
 """Commands of the protocol's third version, over HTTP."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.daemon.http.asking import (
 )
 from tests.daemon.http.event_support import COMMANDS, command, started, told
 from tests.daemon.http.run_support import Client, serving
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
 
 
 @pytest.fixture

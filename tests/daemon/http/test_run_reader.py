@@ -25,12 +25,6 @@ from weft.storage import LmdbStore
 STREAM = "/threads/t/runs/stream"
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
-
-
 @pytest.fixture
 def client(served: Client) -> Client:
     """A client with a new thread ``t``."""

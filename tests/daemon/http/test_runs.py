@@ -1,6 +1,5 @@
 """Runs over HTTP: started, waited for, listed, stopped, forgotten."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,6 @@ from tests.daemon.http.asking import ADMIN, ALICE, BOB, bearer, detail_of, token
 from tests.daemon.http.run_support import Client, Gate, run_id_in, serving
 
 RUNS = "/threads/t/runs"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
 
 
 @pytest.fixture

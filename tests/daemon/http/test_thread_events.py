@@ -1,6 +1,5 @@
 """A thread's events in the protocol's third version, over HTTP."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,6 @@ from weft.storage import LmdbStore
 
 RUNNING = ("lifecycle", "running")
 COMPLETED = ("lifecycle", "completed")
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
 
 
 @pytest.fixture

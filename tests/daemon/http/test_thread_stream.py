@@ -1,6 +1,5 @@
 """All runs of a thread as one stream."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,6 @@ from tests.daemon.http.run_support import Client, after, place, serving
 
 STREAM = "/threads/t/stream"
 RUNS = "/threads/t/runs"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Client]:
-    with serving() as opened:
-        yield opened
 
 
 @pytest.fixture
