@@ -47,6 +47,7 @@ def test_names_and_places_are_unique() -> None:
     assert len(set(places)) == len(places)
 
 
+@pytest.mark.timeout(180)  # it asks every endpoint, and there are many
 def test_requests_made_from_it_are_answered_as_it_says(empty: Runtime) -> None:
     from tests.daemon.http.fuzzing import fuzz
 
