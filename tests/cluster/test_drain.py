@@ -24,6 +24,7 @@ from weft.cluster.ray_shard import ShardSettings
 from weft.cluster.reader import PostgresReader
 from weft.cluster.reshard import reshard
 from weft.cluster.schema import install
+from weft.cluster.shard_store import ShardStore
 from weft.cluster.slots import SLOTS
 from weft.cluster.supervisor import INTERVAL_S
 from weft.daemon.main import run
@@ -68,6 +69,22 @@ def test_all_slots_of_a_drained_shard_go_round_among_the_others(dsn: str) -> Non
     reader.close()
     assert [1, 1, 1] == [row.epoch for row in rows], "each was fenced once"
     assert 3 == len({row.log for row in rows} - {0, 1, 2}), "each has a new log"
+
+
+def test_who_keeps_retention_for_all_is_another_when_that_one_is_drained(
+    dsn: str,
+) -> None:
+    def keepers() -> list[bool]:
+        found = []
+        for shard in range(SHARDS):
+            store = ShardStore(dsn, shard=shard, on_defect=print)
+            found.append(store.slots.keeper == shard)
+            store.close()
+        return found
+
+    assert [True, False, False] == keepers()
+    drain_slots(dsn, 0)
+    assert [False, True, False] == keepers()
 
 
 def test_one_that_is_drained_already_is_left_alone_and_so_are_the_others(

@@ -19,4 +19,5 @@ def test_a_map_tells_both_ways() -> None:
     found = SlotMap(tuple(slot % 3 for slot in range(SLOTS)))
     assert slot_of("alice") % 3 == found.shard_of("alice")
     assert list(range(1, SLOTS, 3)) == found.slots_of(1)
+    assert 0 == found.keeper
     assert {0: 21_846, 1: 21_845, 2: 21_845} == found.counts()

@@ -45,7 +45,6 @@ from weft.cluster.cluster_streams import Streams
 from weft.cluster.errors import NotInCluster
 from weft.cluster.router import Post, Router
 from weft.cluster.router_map import RouterMap
-from weft.cluster.shard_runtime import KEEPER
 from weft.storage import (
     DeadlineExceeded,
     SessionThreadException,
@@ -259,7 +258,8 @@ class ClusterRuntime:
     def _begin_stream(
         self, session_id: str | None, payload: bytes
     ) -> AsyncIterator[bytes]:
-        shard = KEEPER if session_id is None else self._places.shard_of(session_id)
+        places = self._places
+        shard = places.keeper if session_id is None else places.shard_of(session_id)
         return self._post.stream(shard, payload)
 
     def cancel(self, run_id: str, *, undo: bool = False) -> Future[bool]:
@@ -273,7 +273,8 @@ class ClusterRuntime:
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
         """Forget what a policy does not keep; the answer is how much, by kind."""
-        return _future_of(self._post.retain(KEEPER, request))
+        self._places.reload()
+        return _future_of(self._post.retain(self._places.keeper, request))
 
     # The changes
 

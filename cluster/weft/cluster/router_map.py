@@ -43,6 +43,11 @@ class RouterMap:
         return self._slots.shard_of(session_id)
 
     @property
+    def keeper(self) -> int:
+        """The shard that probably looks after what belongs to no session."""
+        return self._slots.keeper
+
+    @property
     def shards(self) -> list[int]:
         """All shards that have a slot."""
         return list(self._slots.counts())

@@ -1,8 +1,8 @@
 """The runtime of one shard: the embedded one, on the shard's store.
 
 Nothing of it is new but what its peers tell it, and that it looks after its own: runs
-of its sessions only are taken over, and one shard of the cluster keeps retention for
-all (the log is kept by each).
+of its sessions only are taken over, and one shard of the cluster keeps retention of
+threads, states and associations for all (the log is kept by each).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,9 +20,6 @@ from weft.cluster.shard_store import ShardStore
 from weft.storage.retention import Retention
 
 __all__ = ["SessionView", "ShardRuntime"]
-
-KEEPER: Final = 0
-"""The shard that keeps retention of threads, states and associations for all."""
 
 NEVER_S: Final = 1e9
 """Between two rounds of retention on the other shards: thirty years."""
@@ -60,7 +57,7 @@ class ShardRuntime(Runtime):
             options: likewise.
         """
         policy: Retention = options.pop("retention", None) or Retention()
-        if store.fence.shard != KEEPER:
+        if store.fence.shard != store.slots.keeper:
             policy = replace(policy, interval_s=NEVER_S)
         return cls(store, workflows=workflows, retention=policy, **options)
 

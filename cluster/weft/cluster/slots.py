@@ -35,6 +35,14 @@ class SlotMap(msgspec.Struct, frozen=True):
         """Return the shard that a session belongs to."""
         return self.shards[slot_of(session_id)]
 
+    @property
+    def keeper(self) -> int:
+        """The shard that looks after what belongs to no session, by having slot 0.
+
+        Whoever gets or loses a slot begins anew, so there is one, and it knows it.
+        """
+        return self.shards[0]
+
     def slots_of(self, shard: int) -> list[int]:
         """Return the slots that a shard has, in order."""
         return [slot for slot, one in enumerate(self.shards) if one == shard]
