@@ -14,12 +14,13 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def test_the_configuration_is_one() -> None:
-    first, second = (
+    first, traced, metered = (
         msgspec.convert(tomllib.loads(block.text), Config)
         for block in fenced_blocks(TEXT, "toml")
     )
     assert ("json", 10.0) == (first.daemon.log_format, first.daemon.stop_timeout_s)
-    assert "my_tracers:provider" == second.daemon.tracing
+    assert "my_tracers:provider" == traced.daemon.tracing
+    assert "my_metrics:reader" == metered.daemon.metrics_reader
 
 
 def test_the_tokens_are_read(tmp_path: Path) -> None:
