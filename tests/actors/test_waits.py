@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.actors.executor_contract import eventually
 from tests.actors.support import LONG_S, Stop, answer, answers, failure, settle
 from weft.actors import (
     DeadlockError,
@@ -121,7 +122,12 @@ def test_a_run_that_waits_for_its_own_thread_is_refused_and_changes_nothing(
 
 
 def pass_on(runtime: Runtime, context: ExecutionContext, config: Any) -> Any:
-    """Run the thread that comes next in the config, and wait for it."""
+    """Run the thread that comes next in the config, and wait for it.
+
+    Whoever asked before waits already: else it might be the one that is refused.
+    """
+    before = list(config["next"]).index(context.thread_id)
+    assert eventually(lambda: len(waits_module._waits) >= before)
     following = config["next"].get(context.thread_id)
     return runtime.thread(following).run(config).get() if following else "end"
 
