@@ -59,6 +59,10 @@ def test_its_link_leads_to_the_repair(fresh: tuple[Page, Watch, Api]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Consistency")
 
 
+FREE = re.compile(r"characterData null \d+ [GT]B")
+"""What the disk has left: other programs write to it, too."""
+
+
 def test_nothing_moves_while_nothing_happens(fresh: tuple[Page, Watch, Api]) -> None:
     page, watch, api = fresh
     ids = api.session("ann", "notes")
@@ -74,4 +78,5 @@ def test_nothing_moves_while_nothing_happens(fresh: tuple[Page, Watch, Api]) -> 
         with page.expect_response("**/figures/store"):
             pass
     watch.wait_for_answers(page)
-    assert [] == page.evaluate("changed")
+    changes = page.evaluate("changed")
+    assert [] == [each for each in changes if not FREE.fullmatch(each)]
