@@ -150,12 +150,12 @@ def _servers(stack: ExitStack, folder: Path, langgraph: str | None) -> list[Serv
     return running
 
 
-def _turn(server: Server, clients: int, seconds: float, script: Path) -> Figures:
+def _turn(server: Server, clients: int, seconds: int, script: Path) -> Figures:
     """Load a server; every answer must be a success."""
     before_s, began_s = server.cpu.seconds(), time.monotonic()
     done = subprocess.run(
         [
-            *("wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s"),
+            *("wrk", "-t1", f"-c{clients}", f"-d{seconds}s"),
             *("-s", script, server.url),
         ],
         check=True,
@@ -189,7 +189,7 @@ def _show(found: dict[str, list[Figures]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clients", type=int, default=16, help="default 16")
-    parser.add_argument("--seconds", type=float, default=5.0, help="default 5")
+    parser.add_argument("--seconds", type=int, default=5, help="default 5")
     parser.add_argument("--rounds", type=int, default=3, help="default 3")
     parser.add_argument("--dir", default=".", help="whose disk; default here")
     parser.add_argument("--langgraph", help="the program of langgraph-cli[inmem]")
