@@ -79,6 +79,14 @@ def sessions(a: ShardStore, b: ShardStore) -> None:
     one(b, op(CreateSession, session_id=THERE))
 
 
+def leave(address: str, shard: int) -> None:
+    """Have a shard be nobody's, as right after its slots have moved."""
+    line = Line(address)
+    emptied = "UPDATE weft_shard SET incarnation = NULL WHERE shard = %s RETURNING 1"
+    line.ask(emptied, (shard,))
+    line.close()
+
+
 def thread_in(session_id: str, thread_id: str) -> CreateThreads:
     made = (NewThread(thread_id, thread_id),)
     operation: CreateThreads = op(CreateThreads, session_id=session_id, threads=made)
@@ -151,9 +159,7 @@ def test_a_peer_that_is_away_has_only_its_own_operations_refused(
     a, b = open_shard(0), open_shard(1)
     sessions(a, b)
     one(a, thread_in(HERE, "t"))
-    line = Line(address)
-    line.ask("UPDATE weft_shard SET incarnation = NULL WHERE shard = 0 RETURNING 1")
-    line.close()
+    leave(address, 0)
     move = op(TransferThreads, thread_ids=("t",), to_session_id=THERE)
     b.across[move.op_id] = (0,)
     outcomes = b.apply([thread_in(THERE, "x"), move, thread_in(THERE, "y")])
@@ -216,9 +222,7 @@ def test_an_operation_waits_for_a_peer_whose_slots_have_just_moved(
     a, b = open_shard(0), open_shard(1)
     sessions(a, b)
     one(a, thread_in(HERE, "t"))
-    line = Line(address)
-    line.ask("UPDATE weft_shard SET incarnation = NULL WHERE shard = 0 RETURNING 1")
-    line.close()
+    leave(address, 0)
     move = op(TransferThreads, thread_ids=("t",), to_session_id=THERE)
     with pytest.raises(ShardUnavailable):
         one(b, move, 0)

@@ -189,10 +189,10 @@ def test_a_thread_is_created_only_if_it_never_lived(world: Client) -> None:
     thread = world.see(lambda s: s.thread("t9"))
     assert thread is not None
     assert "new session" == thread.session_id
-    world.refuse(checkpoint("t8"), ThreadNotFound)
-    world.refuse(checkpoint("t0", session_id="a"), ThreadNotFound)
+    assert ThreadNotFound is type(world.refuse(checkpoint("t8")))
+    assert ThreadNotFound is type(world.refuse(checkpoint("t0", session_id="a")))
     world.do(RemoveThreads(threads=("t9",)))
-    world.refuse(checkpoint("t9", session_id="a"), ThreadNotFound)
+    assert ThreadNotFound is type(world.refuse(checkpoint("t9", session_id="a")))
 
 
 def test_a_removed_thread_leaves_no_entry_and_the_others_keep_theirs(
@@ -223,23 +223,25 @@ def test_a_run_that_was_followed_is_stale_until_the_thread_ends(world: Client) -
     for run_id in ("old", "old", "new"):
         world.do(checkpoint("t1", run_id=run_id))
     for operation in (checkpoint("t1", run_id="old"), writes("t1", run_id="old")):
-        world.refuse(operation, StaleRevision)
+        assert StaleRevision is type(world.refuse(operation))
     world.do(checkpoint("t1"))  # somebody who does not say who it is
     world.do(checkpoint("t3", run_id="old"))  # another thread, another matter
 
 
 def test_beside_wefts_own_run_nobody_writes(world: Client) -> None:
-    world.refuse(checkpoint("t2"), ThreadBusy)
-    world.refuse(checkpoint("t2", run_id="r2"), ThreadBusy)
-    world.refuse(checkpoint("t2", run_id="r2", attempt=2), StaleRevision)
-    world.refuse(checkpoint("t2", run_id="r3", attempt=1), StaleRevision)
+    assert ThreadBusy is type(world.refuse(checkpoint("t2")))
+    assert ThreadBusy is type(world.refuse(checkpoint("t2", run_id="r2")))
+    assert StaleRevision is type(world.refuse(checkpoint("t2", run_id="r2", attempt=2)))
+    assert StaleRevision is type(world.refuse(checkpoint("t2", run_id="r3", attempt=1)))
     world.do(checkpoint("t2", run_id="r2", attempt=1))
 
 
 def test_a_transfer_stales_a_named_rev_and_keeps_the_run(world: Client) -> None:
     world.do(checkpoint("t2", run_id="r2", attempt=1, rev=1))
     world.do(TransferThreads(thread_ids=("t2",), to_session_id="b", even_busy=True))
-    world.refuse(checkpoint("t2", run_id="r2", attempt=1, rev=1), StaleRevision)
+    assert StaleRevision is type(
+        world.refuse(checkpoint("t2", run_id="r2", attempt=1, rev=1))
+    )
     world.do(checkpoint("t2", run_id="r2", attempt=1))
 
 
@@ -247,7 +249,9 @@ def test_a_state_is_appended_in_the_transaction_of_its_checkpoint(
     world: Client,
 ) -> None:
     brought: Any = {"state_id": "s9", "state": encode_value({"n": 1})}
-    world.refuse(checkpoint("t2", run_id="r2", attempt=2, **brought), StaleRevision)
+    assert StaleRevision is type(
+        world.refuse(checkpoint("t2", run_id="r2", attempt=2, **brought))
+    )
     world.do(checkpoint("t2", run_id="r2", attempt=1, **brought))
     with world.store.read() as snapshot:
         state = snapshot.state("t2")
@@ -311,7 +315,7 @@ def test_the_checkpoints_of_a_run_go_and_its_late_writes_stay_out(
     assert ["c2"] == world.see(ids)
     assert [] == world.see(lambda s: list(CheckpointReader(s).threads_of_run("old")))
     world.do(checkpoint("t1", run_id="new"))
-    world.refuse(checkpoint("t1", run_id="old"), StaleRevision)
+    assert StaleRevision is type(world.refuse(checkpoint("t1", run_id="old")))
 
 
 def test_a_copy_has_all_of_its_own(world: Client) -> None:
@@ -327,9 +331,8 @@ def test_a_copy_has_all_of_its_own(world: Client) -> None:
         assert {"words": ("msgpack", b"\xa2hi")} == reader.values(found)
         assert ["t9"] == [write.thread_id for write in reader.writes(found)]
         assert ["t9"] == list(reader.threads_of_run("r"))
-    world.refuse(
-        CopyCheckpoints(thread_id="t9", to_thread_id="t9", session_id="b"),
-        InvalidArgument,
+    assert InvalidArgument is type(
+        world.refuse(CopyCheckpoints(thread_id="t9", to_thread_id="t9", session_id="b"))
     )
 
 

@@ -173,4 +173,6 @@ def test_an_op_id_that_was_used_again_keeps_its_new_answer(client: Client) -> No
 
 
 def test_one_operation_forgets_a_bounded_number_of_records(client: Client) -> None:
-    client.refuse(op.Expire(states=(("t", 1, 600), ("t", 1, 401))), InvalidArgument)
+    assert InvalidArgument is type(
+        client.refuse(op.Expire(states=(("t", 1, 600), ("t", 1, 401))))
+    )

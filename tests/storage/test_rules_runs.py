@@ -76,15 +76,15 @@ def test_a_started_run_holds_its_thread(client: Client) -> None:
 def test_a_second_run_is_told_which_one_is_in_its_way(client: Client) -> None:
     client.do(START)
     second = StartRun(thread_id="t", run_id="r2", workflow="w")
-    error = client.refuse(second, ThreadBusy)
-    assert isinstance(error, ThreadBusy)
+    error = client.refuse(second)
+    assert ThreadBusy is type(error)
     assert ("r", "t", "a") == (error.run_id, error.thread_id, error.session_id)
 
 
 def test_a_run_id_is_used_once(client: Client) -> None:
     client.do(START)
     client.do(FinishRun(thread_id="t", run_id="r"))
-    client.refuse(START, ThreadBusy)
+    assert ThreadBusy is type(client.refuse(START))
 
 
 def test_a_run_needs_a_thread_that_is_there(client: Client) -> None:
@@ -105,7 +105,7 @@ def test_a_run_needs_a_thread_that_is_there(client: Client) -> None:
         (StartRun(session_id="a", run_id="r", workflow="w"), InvalidArgument),
         (StartRun(run_id="r", workflow="w"), InvalidArgument),
     ):
-        client.refuse(operation, error)
+        assert error is type(client.refuse(operation))
 
 
 # -- states --------------------------------------------------------------------------
@@ -136,21 +136,22 @@ def test_a_state_may_be_written_by_hand_while_no_run_does(client: Client) -> Non
     client.do(write(run_id=None))
     assert states(client)[0].run_id is None
     client.do(START)
-    error = client.refuse(write(run_id=None), ThreadBusy)
+    error = client.refuse(write(run_id=None))
+    assert ThreadBusy is type(error)
     assert {"run_id": "r"} == error.details
 
 
 def test_only_the_present_attempt_of_the_present_run_may_write(client: Client) -> None:
-    client.refuse(write(), StaleRevision)
+    assert StaleRevision is type(client.refuse(write()))
     client.do(START)
-    client.refuse(write(run_id="other"), StaleRevision)
-    client.refuse(write(attempt=2), StaleRevision)
+    assert StaleRevision is type(client.refuse(write(run_id="other")))
+    assert StaleRevision is type(client.refuse(write(attempt=2)))
     client.do(write())
     client.do(ResumeRun(thread_id="t", run_id="r"))
-    client.refuse(write("late"), StaleRevision)
+    assert StaleRevision is type(client.refuse(write("late")))
     client.do(write("s2", attempt=2))
     client.do(FinishRun(thread_id="t", run_id="r", attempt=2))
-    client.refuse(write("later", attempt=2), StaleRevision)
+    assert StaleRevision is type(client.refuse(write("later", attempt=2)))
     assert ["s2", "s"] == [state.state_id for state in states(client)]
 
 
@@ -160,7 +161,8 @@ def test_a_write_of_an_older_revision_is_refused(client: Client) -> None:
         thread_ids=("t",), to_session_id="b", create_session=True, even_busy=True
     )
     client.do(move)
-    error = client.refuse(write(rev=1), StaleRevision)
+    error = client.refuse(write(rev=1))
+    assert StaleRevision is type(error)
     assert {"stored_rev": 2, "given_rev": 1} == error.details
     client.do(write(rev=2))
     assert [2] == [state.rev for state in states(client)]
@@ -196,17 +198,18 @@ def test_only_a_run_in_progress_is_resumed_or_finished(client: Client) -> None:
         ResumeRun(thread_id="t", run_id="r"),
         FinishRun(thread_id="t", run_id="r"),
     ):
-        client.refuse(operation, StaleRevision)
+        assert StaleRevision is type(client.refuse(operation))
     client.do(START)
     client.do(FinishRun(thread_id="t", run_id="r"))
-    client.refuse(ResumeRun(thread_id="t", run_id="r"), StaleRevision)
-    client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+    assert StaleRevision is type(client.refuse(ResumeRun(thread_id="t", run_id="r")))
+    assert StaleRevision is type(client.refuse(FinishRun(thread_id="t", run_id="r")))
 
 
 def test_an_old_attempt_does_not_finish_the_run(client: Client) -> None:
     client.do(START)
     client.do(ResumeRun(thread_id="t", run_id="r"))
-    error = client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+    error = client.refuse(FinishRun(thread_id="t", run_id="r"))
+    assert StaleRevision is type(error)
     assert ("t", "r") == (error.thread_id, error.details["run_id"])
 
 
@@ -270,7 +273,7 @@ def test_a_failed_run_says_why(client: Client) -> None:
 def test_a_run_does_not_end_in_progress(client: Client, status: str) -> None:
     client.do(START)
     operation = FinishRun(thread_id="t", run_id="r", status=status)  # type: ignore[arg-type]
-    client.refuse(operation, InvalidArgument)
+    assert InvalidArgument is type(client.refuse(operation))
 
 
 # -- busy threads --------------------------------------------------------------------
@@ -278,10 +281,10 @@ def test_a_run_does_not_end_in_progress(client: Client, status: str) -> None:
 
 def test_a_busy_thread_stays_unless_the_caller_insists(client: Client) -> None:
     client.do(START)
-    client.refuse(RemoveThreads(threads=("t",)), ThreadBusy)
+    assert ThreadBusy is type(client.refuse(RemoveThreads(threads=("t",))))
     move = TransferThreads(thread_ids=("t",), to_session_id="b", create_session=True)
-    error = client.refuse(move, ThreadBusy)
-    assert isinstance(error, ThreadBusy)
+    error = client.refuse(move)
+    assert ThreadBusy is type(error)
     assert "r" == error.run_id
 
 
@@ -306,12 +309,12 @@ def test_the_run_of_a_removed_thread_is_fenced_and_gone(client: Client) -> None:
     client.do(START)
     client.do(write("s1"))
     client.do(RemoveThreads(threads=("t",), even_busy=True))
-    client.refuse(write("late"), ThreadNotFound)
-    client.refuse(FinishRun(thread_id="t", run_id="r"), ThreadNotFound)
+    assert ThreadNotFound is type(client.refuse(write("late")))
+    assert ThreadNotFound is type(client.refuse(FinishRun(thread_id="t", run_id="r")))
     assert client.see(lambda s: s.run("r")) is None
     assert [] == client.see(lambda s: list(s.live_runs()))
     client.do(CreateThreads(session_id="a", threads=(NewThread("t", "name"),)))
-    client.refuse(write("later"), StaleRevision)
-    client.refuse(FinishRun(thread_id="t", run_id="r"), StaleRevision)
+    assert StaleRevision is type(client.refuse(write("later")))
+    assert StaleRevision is type(client.refuse(FinishRun(thread_id="t", run_id="r")))
     assert [] == states(client)
     assert [] == client.see(broken)

@@ -65,7 +65,8 @@ def test_a_session_is_created_as_it_was_asked_for(client: Client) -> None:
 def test_a_session_that_exists_is_refused_unless_it_may_be_opened(
     client: Client,
 ) -> None:
-    error = client.refuse(session("a"), SessionExists)
+    error = client.refuse(session("a"))
+    assert SessionExists is type(error)
     assert "a" == error.session_id
     before = client.see(lambda s: s.session("a"))
     again = CreateSession(session_id="a", user_id="other", open_existing=True)
@@ -75,8 +76,8 @@ def test_a_session_that_exists_is_refused_unless_it_may_be_opened(
 def test_a_closed_session_is_not_opened(client: Client) -> None:
     client.do(CloseSession(session_id="b"))
     again = CreateSession(session_id="b", open_existing=True)
-    client.refuse(again, SessionClosed)
-    client.refuse(session("b"), SessionExists)
+    assert SessionClosed is type(client.refuse(again))
+    assert SessionExists is type(client.refuse(session("b")))
 
 
 def test_an_update_replaces_what_is_given_and_leaves_the_rest(client: Client) -> None:
@@ -124,11 +125,15 @@ def test_a_close_that_cannot_place_every_thread_is_refused_whole(
     client: Client,
 ) -> None:
     client.do(threads("b", "t3:two"))
-    client.refuse(CloseSession(session_id="a", move_to="b"), NameTaken)
-    client.refuse(CloseSession(session_id="a", move_to="a"), InvalidArgument)
-    client.refuse(CloseSession(session_id="a", move_to="z"), SessionNotFound)
+    assert NameTaken is type(client.refuse(CloseSession(session_id="a", move_to="b")))
+    assert InvalidArgument is type(
+        client.refuse(CloseSession(session_id="a", move_to="a"))
+    )
+    assert SessionNotFound is type(
+        client.refuse(CloseSession(session_id="a", move_to="z"))
+    )
     client.do(StartRun(thread_id="t2", run_id="r", workflow="w"))
-    client.refuse(CloseSession(session_id="a"), ThreadBusy)
+    assert ThreadBusy is type(client.refuse(CloseSession(session_id="a")))
 
 
 def test_a_closed_session_accepts_nothing(client: Client) -> None:
@@ -148,7 +153,8 @@ def test_a_closed_session_accepts_nothing(client: Client) -> None:
             session_id="b", interaction_id="i", interaction_type="x", timestamp_us=1
         ),
     ):
-        assert "b" == client.refuse(operation, SessionClosed).session_id
+        error = client.refuse(operation)
+        assert (SessionClosed, "b") == (type(error), error.session_id)
 
 
 def test_an_interaction_is_kept_in_the_order_of_the_log(client: Client) -> None:

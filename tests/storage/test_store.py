@@ -93,7 +93,8 @@ def test_a_refused_operation_changes_nothing_but_the_log(
     client: Client, kind: str
 ) -> None:
     build_world(client)
-    error = client.refuse(REFUSED[kind], SAMPLES[kind].error)
+    error = client.refuse(REFUSED[kind])
+    assert SAMPLES[kind].error is type(error)
     *_, record = client.see(lambda s: list(s.operations()))
     assert (error.op_id, None, kind, "refused") == (
         record.op_id,

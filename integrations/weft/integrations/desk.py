@@ -34,7 +34,7 @@ from weft.storage import (
 from weft.storage.store import clock_us
 from weft.storage.writers import StoreWriter, dismiss, writer_of
 
-__all__ = ["ATTEMPTS_MAX", "TIMEOUT_S", "Desk", "stamp"]
+__all__ = ["ATTEMPTS_MAX", "TIMEOUT_S", "AtDesk", "Desk", "stamp"]
 
 TIMEOUT_S: Final = 30.0
 """How long a write may take: a flush takes milliseconds, a sick disk seconds."""
@@ -189,6 +189,28 @@ class Desk:
                 self._own_writer = Writer(self.store, _tell_nobody)
                 self._own_writer.start()
             return self._own_writer
+
+
+class AtDesk:
+    """What writes at a desk of its own; a with block closes it, sync or async."""
+
+    _desk: Desk
+
+    def close(self) -> None:
+        """Finish what is under way. A store that was given stays open."""
+        self._desk.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
 
 def stamp() -> dict[str, Any]:

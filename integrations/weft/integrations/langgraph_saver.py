@@ -38,7 +38,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from weft.integrations.desk import TIMEOUT_S, Desk
+from weft.integrations.desk import TIMEOUT_S, AtDesk, Desk
 from weft.integrations.langgraph_listing import Listing
 from weft.integrations.langgraph_threads import Threads
 from weft.integrations.langgraph_translation import (
@@ -57,7 +57,7 @@ SESSION_ID: Final = "langgraph"
 """The session that owns threads which began with a checkpoint."""
 
 
-class WeftSaver(Threads, BaseCheckpointSaver[str]):
+class WeftSaver(AtDesk, Threads, BaseCheckpointSaver[str]):
     """Saves checkpoints of LangGraph graphs in a Weft store.
 
     Sync and async; any number of OS threads and tasks may share one.
@@ -106,22 +106,6 @@ class WeftSaver(Threads, BaseCheckpointSaver[str]):
         saver = cls(desk.store, session_id=session_id, serde=serde, timeout_s=timeout_s)
         saver._desk = desk
         return saver
-
-    def close(self) -> None:
-        """Finish what is under way. A store that was given stays open."""
-        self._desk.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
 
     # Reading
 

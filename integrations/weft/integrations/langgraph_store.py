@@ -39,7 +39,7 @@ from langgraph.store.base import (
 from langgraph.store.base import Item as GraphItem
 
 from weft.actors.item_operations import microseconds
-from weft.integrations.desk import TIMEOUT_S, Desk, stamp
+from weft.integrations.desk import TIMEOUT_S, AtDesk, Desk, stamp
 from weft.storage import (
     InvalidArgument,
     Item,
@@ -62,7 +62,7 @@ __all__ = ["WeftStore"]
 _S_PER_MINUTE: Final = 60
 
 
-class WeftStore(BaseStore):
+class WeftStore(AtDesk, BaseStore):
     """Keeps items of LangGraph graphs in a Weft store.
 
     Sync and async; any number of OS threads and tasks may share one.
@@ -109,16 +109,6 @@ class WeftStore(BaseStore):
         made = cls(desk.store, ttl=ttl, timeout_s=timeout_s)
         made._desk = desk
         return made
-
-    def close(self) -> None:
-        """Finish what is under way. A store that was given stays open."""
-        self._desk.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations: the reads, then the writes.

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
 from starlette.testclient import TestClient
 
-from tests.daemon.http.asking import ALICE, READER, bearer, detail_of
 from weft.actors import Runtime
 
 
@@ -50,21 +48,3 @@ def test_percentiles_of_a_few_are_not_told(
     assert 0 < turn["count"] < 100
     assert (None, None) == (turn["p50_s"], turn["p99_s"])
     assert turn["longest_s"] > 0
-
-
-@pytest.mark.parametrize("path", ["/figures/actors", "/figures/store"])
-def test_a_token_bound_to_one_owner_does_not_see_everybodys(
-    guarded: TestClient, path: str
-) -> None:
-    assert 200 == guarded.get(path, headers=bearer(READER)).status_code
-    answer = guarded.get(path, headers=bearer(ALICE))
-    assert "everybody" in detail_of(answer, 403)
-    detail_of(guarded.get(path), 401)
-
-
-@pytest.mark.parametrize("path", ["/figures/actors", "/figures/store"])
-def test_a_closed_runtime_has_no_figures(
-    client: TestClient, runtime: Runtime, path: str
-) -> None:
-    runtime.close()
-    assert "closed" in detail_of(client.get(path), 503)

@@ -8,6 +8,8 @@ from starlette.testclient import TestClient
 from tests.daemon.http.asking import ALICE, READER, bearer, detail_of
 from weft.actors import Runtime, ThreadSpec
 
+PATHS = ("/figures", "/alerts", "/figures/actors", "/figures/store")
+
 
 def look(client: TestClient, after: int = -1) -> Any:
     client.app.site.history.interval_s = 0.0  # type: ignore[attr-defined]
@@ -53,7 +55,7 @@ def test_there_are_no_alerts_but_many_are_watched(client: TestClient) -> None:
     assert {"alerts": [], "watched": 17} == client.get("/alerts").json()
 
 
-@pytest.mark.parametrize("path", ["/figures", "/alerts"])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_token_bound_to_one_owner_does_not_see_everybodys(
     guarded: TestClient, path: str
 ) -> None:
@@ -63,7 +65,7 @@ def test_a_token_bound_to_one_owner_does_not_see_everybodys(
     detail_of(guarded.get(path), 401)
 
 
-@pytest.mark.parametrize("path", ["/figures", "/alerts"])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_closed_runtime_has_no_figures(
     client: TestClient, runtime: Runtime, path: str
 ) -> None:

@@ -22,23 +22,24 @@ class Kept(TypedDict):
 
 
 def plain(_context: Any, config: Given) -> Kept:
-    raise NotImplementedError
+    return {"text": str(config.n)}
 
 
-def yielding(_context: Any, config: Given) -> Iterator[Kept]:
-    raise NotImplementedError
+def yielding(context: Any, config: Given) -> Iterator[Kept]:
+    yield plain(context, config)
 
 
-def returning(_context: Any, config: Given) -> Generator[Kept, None, int]:
-    raise NotImplementedError
+def returning(context: Any, config: Given) -> Generator[Kept, None, int]:
+    yield plain(context, config)
+    return config.n
 
 
-async def later(_context: Any, config: Given) -> AsyncIterator[Kept]:
-    raise NotImplementedError
+async def later(context: Any, config: Given) -> AsyncIterator[Kept]:
+    yield plain(context, config)
 
 
-def silent(_context: Any, _config: dict[str, Any]) -> Iterator[Any]:
-    raise NotImplementedError
+def silent(_context: Any, config: dict[str, Any]) -> Iterator[Any]:
+    yield config
 
 
 def untold(_context, _config):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
@@ -48,8 +49,8 @@ def untold(_context, _config):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 def nowhere(_context: Any, _config: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
-def strange(_context: Any, _config: Iterator[int]) -> list[complex]:
-    raise NotImplementedError
+def strange(_context: Any, config: Iterator[int]) -> list[complex]:
+    return [complex(each) for each in config]
 
 
 @pytest.mark.parametrize("function", [plain, yielding, returning, later])

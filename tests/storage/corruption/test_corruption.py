@@ -30,29 +30,34 @@ def planted(directory: Path, seed: int, count: int, path: str) -> list[Planted]:
     return [msgspec.json.decode(one, type=Planted) for one in done.stdout.splitlines()]
 
 
-def assert_told_or_harmless(found: list[Planted], count: int) -> None:
-    """Assert that each was told or harmless, and that harmless ones are few."""
-    assert count == len(found)
-    assert [] == [one for one in found if one.outcome not in {TOLD, HARMLESS}]
+def neither_told_nor_harmless(found: list[Planted]) -> list[Planted]:
+    """Return those that were read as truth; most of all must have been told."""
     told = Counter(one.kind for one in found if one.outcome == TOLD)
-    sys.stdout.write(f"{count} damages: {told.total()} told, none read as truth\n")
+    sys.stdout.write(f"{len(found)} damages: {told.total()} told\n")
     assert {damage.__name__ for damage in DAMAGES} == set(told), "each can be told"
-    assert count * 3 // 5 < told.total(), "most damages hit something"
+    assert len(found) * 3 // 5 < told.total(), "most damages hit something"
     harmless = {one.kind for one in found if one.outcome == HARMLESS}
     assert harmless.isdisjoint(ALWAYS_TOLD)
+    return [one for one in found if one.outcome not in {TOLD, HARMLESS}]
 
 
 def test_33_planted_damages_are_told_or_harmless(tmp_path: Path) -> None:
-    assert_told_or_harmless(planted(tmp_path, 1, 33, "fork"), 33)
+    found = planted(tmp_path, 1, 33, "fork")
+    assert 33 == len(found)
+    assert [] == neither_told_nor_harmless(found)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_660_damages_found_at_the_first_open_after_a_restart(tmp_path: Path) -> None:
-    assert_told_or_harmless(planted(tmp_path, 3, 660, "open"), 660)
+    found = planted(tmp_path, 3, 660, "open")
+    assert 660 == len(found)
+    assert [] == neither_told_nor_harmless(found)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_2200_planted_damages_are_told_or_harmless(tmp_path: Path) -> None:
-    assert_told_or_harmless(planted(tmp_path, 5, 2200, "fork"), 2200)
+    found = planted(tmp_path, 5, 2200, "fork")
+    assert 2200 == len(found)
+    assert [] == neither_told_nor_harmless(found)

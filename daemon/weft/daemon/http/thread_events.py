@@ -25,7 +25,7 @@ from weft.daemon.http.run_requests import EVENTS
 from weft.daemon.http.run_starting import reader_of
 from weft.daemon.http.streams import EventStream, ServerEvent
 from weft.daemon.http.thread_states import find_thread
-from weft.daemon.http.thread_stream import ThreadReader
+from weft.daemon.http.thread_stream import RUN_DONE, ThreadReader
 from weft.storage import Run, Store, ThreadNotFound
 
 __all__ = [
@@ -48,6 +48,14 @@ RUNS_AGAIN: Final = 16
 a thread may have thousands."""
 
 
+_REMOVED: Final = {
+    "type": "error",
+    "id": None,
+    "error": "no_such_run",
+    "message": GONE.data["message"],
+}
+
+
 @thread_events.post("/threads/{thread_id}/stream/events", scope="read")
 async def stream_thread_events(call: Call[Subscription, None]) -> EventStream[Any]:
     """Stream the events of a thread in the third version of the protocol.
@@ -60,9 +68,6 @@ async def stream_thread_events(call: Call[Subscription, None]) -> EventStream[An
     if call.body.since is None and given.isascii() and given.isdigit():
         call.body.since = int(given)
     return call.stream(event_frames(call, thread_id, call.body))
-
-
-RUN_DONE: Final = "run_done"
 
 
 async def event_frames(
@@ -82,14 +87,6 @@ async def event_frames(
         params = event.params
         if wanted.wants(event.method, params.namespace, params.data):
             yield ServerEvent(event, event.method, str(event.seq))
-
-
-_REMOVED: Final = {
-    "type": "error",
-    "id": None,
-    "error": "no_such_run",
-    "message": GONE.data["message"],
-}
 
 
 async def events_since(

@@ -22,7 +22,7 @@ from weft.daemon.http.thread_states import find_thread
 from weft.storage import Run, Snapshot, Store, ThreadNotFound
 from weft.storage.keys import LOG_BITS
 
-__all__ = ["ThreadReader", "thread_stream"]
+__all__ = ["RUN_DONE", "ThreadReader", "thread_stream"]
 
 thread_stream: Final = Table("threads")
 
@@ -30,6 +30,9 @@ Mode = Literal["run_modes", "lifecycle", "state_update"]
 
 DONE: Final = Slot.GAP
 """The slot of the event that says that a run is done, behind its error if any."""
+
+RUN_DONE: Final = "run_done"
+"""The status in that event."""
 
 
 class ThreadStreamQuery(msgspec.Struct):
@@ -140,7 +143,7 @@ class ThreadReader:
         end = None if run is None else _end_of(run)
         if end is None:
             return None
-        about = {"status": "run_done", "run_id": run_id}
+        about = {"status": RUN_DONE, "run_id": run_id}
         return end, ServerEvent(about, "metadata", str(end))
 
 
