@@ -31,7 +31,7 @@ HOLDS: Final = {
     "X": "states of threads",
     "C": "checkpoints of graphs",
     "I": "interactions of users",
-    "K": "items of the memory store",
+    "K": "items of the key-value store",
     "L": "the log of operations",
     "O": "idempotency keys",
     "M": "format and counters",
