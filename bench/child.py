@@ -27,7 +27,7 @@ from bench.sqlite_single import SqliteSingle
 from bench.stock_limit import LimitSpec, measure_limit
 from bench.suspended import Suspended
 from bench.weft_plain import WeftPlain
-from bench.weft_runtime import WeftRuntime
+from bench.weft_runtime import WeftOneCore, WeftRuntime
 from bench.weft_store import WeftStore
 from bench.work import World
 
@@ -44,6 +44,7 @@ _ENGINES: Final[dict[EngineName, type[Engine]]] = {
     "sqlite-group": SqliteGroup,
     "weft-store": WeftStore,
     "weft": WeftRuntime,
+    "weft-one-core": WeftOneCore,
     "suspended": Suspended,
 }
 

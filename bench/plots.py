@@ -19,7 +19,9 @@ _SIZE_INCH: Final = (8.6, 4.4)
 _DPI: Final = 80
 
 _LINES: Final[dict[str, str]] = {"threads": "-", "asyncio": "--", "messages": ":"}
-_OURS: Final[frozenset[EngineName]] = frozenset({"weft", "weft-store", "weft-plain"})
+_OURS: Final[frozenset[EngineName]] = frozenset(
+    {"weft", "weft-one-core", "weft-store", "weft-plain"}
+)
 _CASES: Final[tuple[Case, ...]] = ("create", "transfer", "append")
 _CDF_CALLERS: Final = 64
 

@@ -104,7 +104,7 @@ def _missing(result: Result) -> str:
 def _against_all(result: Result) -> str:
     """Return Weft's throughput as a multiple of everybody's."""
     cells = Cells(result.cells)
-    engines = (*_FLOORS, "weft-plain", "weft-store", *PEERS)
+    engines = (*_FLOORS, "weft-plain", "weft-store", "weft-one-core", *PEERS)
     rows = [
         (engine, *(_multiple(cells, case, engine) for case in _CASES))
         for engine in engines

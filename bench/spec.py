@@ -23,6 +23,7 @@ EngineName = Literal[
     "weft-plain",
     "weft-store",
     "weft",
+    "weft-one-core",
     "suspended",
     "sqlalchemy",
     "langgraph",
@@ -42,6 +43,7 @@ _KINDS_OF: Final[dict[EngineName, tuple[Kind, ...]]] = {
     "sqlite3": ("threads",),  # its calls block
     "lmdb-group": ("threads", "asyncio"),
     "weft-plain": ("messages",),  # where the difference to the runtime is largest
+    "weft-one-core": ("threads",),  # the others are as fast without it
 }
 """The kinds of callers an engine is measured with, where that is not all of them."""
 

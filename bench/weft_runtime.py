@@ -12,7 +12,7 @@ from bench.weft_store import count_store, create_store, groups_of
 from bench.work import CONFIG, Append, Counts, Create, Transfer, Work, World
 from weft.actors import Future, Runtime
 
-__all__ = ["WeftRuntime", "tell"]
+__all__ = ["WeftOneCore", "WeftRuntime", "tell"]
 
 
 class WeftRuntime(Engine):
@@ -59,6 +59,14 @@ class WeftRuntime(Engine):
     @classmethod
     def count(cls, directory: Path) -> Counts:
         return count_store(directory)
+
+
+class WeftOneCore(WeftRuntime):
+    """A runtime that keeps callers, dispatcher and writer on one core."""
+
+    @classmethod
+    def create(cls, directory: Path, world: World) -> Self:
+        return cls(Runtime.open(store=create_store(directory, world), one_core=True))
 
 
 def tell(future: Future[Any], reply: Reply) -> None:

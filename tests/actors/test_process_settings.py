@@ -30,7 +30,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
 def test_nothing_is_changed_without_being_asked_for(dispatcher: Dispatcher) -> None:
     before = sys.getswitchinterval(), gc.get_threshold()
-    settings = ProcessSettings(dispatcher, None, collector=False)
+    settings = ProcessSettings(dispatcher, None, collector=False, one_core=False)
     assert before == (sys.getswitchinterval(), gc.get_threshold())
     assert CollectorStatistics() == settings.statistics()
     settings.restore(LONG_S)
@@ -39,7 +39,7 @@ def test_nothing_is_changed_without_being_asked_for(dispatcher: Dispatcher) -> N
 
 def test_what_was_changed_is_put_back(dispatcher: Dispatcher) -> None:
     before = sys.getswitchinterval(), gc.get_threshold()
-    settings = ProcessSettings(dispatcher, 0.001, collector=True)
+    settings = ProcessSettings(dispatcher, 0.001, collector=True, one_core=False)
     assert pytest.approx(0.001) == sys.getswitchinterval()
     assert gc.get_freeze_count()
     assert {"0", "1", "2"} == set(settings.statistics().pauses)
@@ -51,7 +51,7 @@ def test_what_was_changed_is_put_back(dispatcher: Dispatcher) -> None:
 def test_what_somebody_else_changed_meanwhile_is_left_alone(
     dispatcher: Dispatcher,
 ) -> None:
-    settings = ProcessSettings(dispatcher, 0.001, collector=False)
+    settings = ProcessSettings(dispatcher, 0.001, collector=False, one_core=False)
     sys.setswitchinterval(0.003)
     settings.restore(LONG_S)
     assert pytest.approx(0.003) == sys.getswitchinterval()

@@ -28,6 +28,7 @@ from weft.actors.executor import Execution
 from weft.actors.loop_thread import LoopThread
 from weft.actors.steps import Step, encode_result, end_forked_child, yielded
 from weft.storage import Overloaded, RunInterrupted
+from weft.storage.cores import freed
 
 __all__ = ["LoopExecutor", "LoopStatistics"]
 
@@ -115,7 +116,8 @@ class LoopExecutor:
         if not threads:
             made = LoopThread(1)
             if threads.setdefault(1, made) is made:
-                made.start()
+                with freed():
+                    made.start()
                 Thread(target=self._watch, name="weft-loop-watch", daemon=True).start()
             else:
                 made.loop.close()
@@ -159,7 +161,8 @@ class LoopExecutor:
         elif len(self._blocked()) < self._blocked_max:
             number = max(self._threads) + 1
             replacement = LoopThread(number)
-            replacement.start()
+            with freed():
+                replacement.start()
             self._threads[number] = replacement
             self._move(thread)
             self._stop_if_empty(thread)  # it may have been slow, not blocked

@@ -27,6 +27,7 @@ import msgspec
 import pykka
 
 from weft.actors.future import Future
+from weft.storage.cores import freed
 from weft.storage.errors import Overloaded
 
 if TYPE_CHECKING:
@@ -228,7 +229,8 @@ class Pool:
             return
         worker = self._workers[number] = _Worker(self, number)
         try:
-            worker.start()
+            with freed():  # what it executes may compute without the GIL
+                worker.start()
         except RuntimeError:  # the system has no OS thread left
             del self._workers[number]
             self._free_numbers.append(number)

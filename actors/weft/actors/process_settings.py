@@ -8,6 +8,7 @@ import sys
 
 from weft.actors.collector import Collector, CollectorStatistics
 from weft.actors.dispatcher import Dispatcher
+from weft.actors.one_core import OneCore
 from weft.storage import InvalidArgument
 
 __all__ = ["ProcessSettings", "check_interval"]
@@ -34,6 +35,7 @@ class ProcessSettings:
         dispatcher: the process's.
         switch_interval_s: how long an OS thread may keep the GIL; None leaves it.
         collector: take Python's garbage collector over.
+        one_core: keep all OS threads on one core.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class ProcessSettings:
         switch_interval_s: float | None,
         *,
         collector: bool,
+        one_core: bool,
     ) -> None:
         self._before_s = sys.getswitchinterval()
         self._set_s: float | None = None
@@ -49,6 +52,7 @@ class ProcessSettings:
             sys.setswitchinterval(switch_interval_s)
             self._set_s = sys.getswitchinterval()
         self._collector = Collector.acquire(dispatcher) if collector else None
+        self._one_core = OneCore.acquire() if one_core else None
 
     def statistics(self) -> CollectorStatistics:
         """Return what the garbage collector cost; nothing if nobody took it over."""
@@ -61,6 +65,8 @@ class ProcessSettings:
         Args:
             timeout_s: seconds to wait for the end of an OS thread.
         """
+        if self._one_core is not None:
+            self._one_core.release(timeout_s)
         if self._collector is not None:
             self._collector.release(timeout_s)
         if sys.getswitchinterval() == self._set_s:

@@ -96,6 +96,7 @@ class Runtime(Container):
         retention: Retention | None = None,
         switch_interval_s: float | None = None,
         collector: bool = False,
+        one_core: bool = False,
         overrides: Mapping[Any, Any] | None = None,
     ) -> None:
         super().__init__(overrides)
@@ -126,7 +127,7 @@ class Runtime(Container):
         self.inside = Inside(self._services, self._dispatcher, self._keeper)
         self.coordinator = Coordinator(self)
         self._settings = ProcessSettings(
-            self._dispatcher, switch_interval_s, collector=collector
+            self._dispatcher, switch_interval_s, collector=collector, one_core=one_core
         )
         self._timers.start()
         self._writer.start()
@@ -146,6 +147,7 @@ class Runtime(Container):
         retention: Retention | None = None,
         switch_interval_s: float | None = None,
         collector: bool = False,
+        one_core: bool = False,
         overrides: Mapping[Any, Any] | None = None,
     ) -> Self:
         """Open a runtime, on a data directory or on a store.
@@ -163,12 +165,11 @@ class Runtime(Container):
                 and as many processes as there are cores, if omitted.
             passivation: how many sessions stay resident, and how long.
             retention: what is kept how long.
-            switch_interval_s: set Python's switch interval while the runtime is open;
-                with its 5 ms one CPU-bound OS thread cuts durable throughput to 2 %.
-                0.0005 is what the daemon uses.
-            collector: take Python's garbage collector over while the runtime is open:
-                with a million resident sessions it would stop everything for 0.4 s
-                at a time; :mod:`weft.actors.collector` says at what price it does not.
+            switch_interval_s: Python's own 5 ms let one CPU-bound OS thread cut durable
+                throughput to 2 %; the daemon has 0.0005.
+            collector: take Python's garbage collector over, which stops everything for
+                0.4 s with a million residents: see :mod:`weft.actors.collector`.
+            one_core: keep OS threads together: see :mod:`weft.actors.one_core`.
             overrides: parts to use instead, by type: see :mod:`weft.actors.container`.
 
         Raises:
@@ -191,6 +192,7 @@ class Runtime(Container):
             retention=retention,
             switch_interval_s=switch_interval_s,
             collector=collector,
+            one_core=one_core,
             overrides=parts,
         )
 

@@ -30,6 +30,7 @@ from weft.actors.process_messages import (
     decode_spoken,
     encode_message,
 )
+from weft.storage.cores import freed
 
 __all__ = ["WorkerProcess"]
 
@@ -168,12 +169,13 @@ class WorkerProcess:
 
 def _start(connection: int, control: int) -> subprocess.Popen[bytes]:
     arguments: list[Any] = [json.dumps(sys.path), connection, control]
-    return subprocess.Popen(  # noqa: S603 - this interpreter, and our own module
-        [sys.executable, "-c", _BOOT, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(connection, control),
-        start_new_session=True,
-    )
+    with freed():
+        return subprocess.Popen(  # noqa: S603 - this interpreter, and our own module
+            [sys.executable, "-c", _BOOT, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(connection, control),
+            start_new_session=True,
+        )
 
 
 def _words_of(code: int | None) -> str:

@@ -63,6 +63,8 @@ class DaemonConfig(
             them; none, so that somebody looks first.
         cron_grace_s: how late the run of a cron may be started, where it was due while
             the daemon was down.
+        one_core: keep the daemon's OS threads, but those of workflows, on one processor
+            core while others leave it one: an eighth less CPU for a request.
     """
 
     data: str | None = None
@@ -77,6 +79,7 @@ class DaemonConfig(
     check_cpu_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.05
     check_repair: tuple[Kind, ...] = ()
     cron_grace_s: Seconds = GRACE_S
+    one_core: bool = False
 
     @property
     def checks(self) -> CheckSettings:

@@ -18,7 +18,11 @@ busy workflow cuts durable throughput to 2 %."""
 
 
 def open_runtime(
-    data: Path, workflows: Registry, executor: Executors | None = None
+    data: Path,
+    workflows: Registry,
+    executor: Executors | None = None,
+    *,
+    one_core: bool = False,
 ) -> Runtime:
     """Open a runtime on a data directory.
 
@@ -26,6 +30,7 @@ def open_runtime(
         data: the directory; created if it is missing.
         workflows: what ``Runtime.open`` takes.
         executor: where runs are executed; the runtime's own if omitted.
+        one_core: keep the process's OS threads on one core.
 
     Raises:
         SessionThreadException: it cannot be opened.
@@ -40,6 +45,7 @@ def open_runtime(
             executor=executor,
             switch_interval_s=SWITCH_INTERVAL_S,
             collector=True,
+            one_core=one_core,
         )
     except BaseException:
         store.close()

@@ -130,7 +130,8 @@ def _place_of(config: Config) -> Path | str:
 def _open(config: Config, workflows: Registry, executor: Executors | None) -> Runtime:
     if config.daemon.cluster is not None:
         return open_cluster(config.daemon.cluster, workflows)
-    return open_runtime(_data_of(config), workflows, executor)
+    one_core = config.daemon.one_core
+    return open_runtime(_data_of(config), workflows, executor, one_core=one_core)
 
 
 def _checks_of(config: Config) -> CheckSettings:

@@ -20,6 +20,7 @@ from typing import IO, Final, Generic, TypeVar
 
 import msgspec
 
+from weft.storage.cores import freed
 from weft.storage.progress import Progress
 
 __all__ = ["SILENCE_S", "Ended", "Poll", "io_bytes", "run_child"]
@@ -75,17 +76,9 @@ def run_child(
     """
     began_s = time.perf_counter()
     command = [sys.executable, "-m", "weft.storage.child_main", *job]
-    path = os.pathsep.join(place for place in sys.path if place)
     with (
         tempfile.TemporaryFile() as talk,
-        subprocess.Popen(  # noqa: S603 (this Python, our module, two paths)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=talk,
-            env=os.environ | {"PYTHONPATH": path},
-            start_new_session=True,  # its own children end with it
-        ) as process,
+        _started(command, talk) as process,
     ):
         try:
             said = _heard(process, progress, poll)
@@ -98,6 +91,19 @@ def run_child(
         found = msgspec.json.decode(said, type=kind)
     duration_s = time.perf_counter() - began_s
     return Ended(found, -process.returncode in _CRASHES, words, duration_s)
+
+
+def _started(command: Sequence[str], talk: IO[bytes]) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(place for place in sys.path if place)
+    with freed():
+        return subprocess.Popen(  # noqa: S603 (this Python, our module, two paths)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=talk,
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,  # its own children end with it
+        )
 
 
 def io_bytes(pid: int) -> tuple[int, int] | None:
