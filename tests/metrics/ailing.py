@@ -135,11 +135,11 @@ class Faults:
 
 
 @contextmanager
-def ailing(data: Path, *arguments: Any) -> Generator[Runtime]:
+def ailing(data: Path, *arguments: Any, **options: Any) -> Generator[Runtime]:
     """Open the runtime, and have it ail as stdin says."""
     vars(restarts)["SESSIONS"] = fast_policy(quarantine_s=QUARANTINE_S)
     healthy_exit = _Change.__exit__
-    with open_runtime(data, *arguments) as runtime:
+    with open_runtime(data, *arguments, **options) as runtime:
         faults = Faults(runtime, data)
 
         def exit_late(change: _Change, *failure: Any) -> None:
