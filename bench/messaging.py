@@ -122,6 +122,7 @@ class _Receiver:
         return message
 
     def answer_late(self, slow: Slow) -> Any:
+        # Each actor waits in its own way. Not abstract: nobody makes a bare mixin.
         raise NotImplementedError
 
 

@@ -1,29 +1,14 @@
 """The coordinator as plain dicts: what every call must answer, and leave behind.
 
-A :class:`Step` is one call. ``Model.apply`` says what it must answer, :func:`ask` puts
-it to a real coordinator, and both speak the same small language: ``("ok", value)`` or
-``("no", name of the error)``. The model knows no actors, no writer and no trees.
+A :class:`Step` is one call. ``Model.apply`` says what it must answer in a small
+language that a real coordinator's answers are put into (model_calls): ``("ok",
+value)`` or ``("no", name of the error)``. What must be left behind is its image, and
+what a real store holds is read in the same terms (model_seen). The model knows no
+actors, no writer and no trees.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, Final, NamedTuple
-
-from weft.actors import Coordinator, ExecutionContext, Future
-from weft.storage import (
-    CloseSession,
-    CreateSession,
-    CreateThreads,
-    NewThread,
-    Operation,
-    RemoveThreads,
-    RenameThread,
-    Session,
-    SessionThreadException,
-    Snapshot,
-    Thread,
-    TransferThreads,
-)
+from typing import Any, NamedTuple
 
 Answer = tuple[str, Any]
 
@@ -38,29 +23,6 @@ class Step(NamedTuple):
 
 class No(Exception):
     """The call is refused; the argument is the error's class name."""
-
-
-# Workflows: what they do to a thread's states, and what they answer
-
-
-def increment(context: ExecutionContext, _config: Any) -> int:
-    return int(context.state or 0) + 1
-
-
-def count(_context: ExecutionContext, config: Any) -> Any:
-    yield from range(config["n"])
-
-
-def fail(context: ExecutionContext, _config: Any) -> Any:
-    yield -1
-    raise ValueError(context.thread_id)
-
-
-WORKFLOWS: Final[dict[str, Callable[..., Any]]] = {
-    "default": increment,
-    "count": count,
-    "fail": fail,
-}
 
 
 class Model:
@@ -256,7 +218,7 @@ class Model:
         raise No("WorkflowExecutionError")
 
     def image(self) -> dict[str, Any]:
-        """Return everything, as :func:`seen` returns it of a store."""
+        """Return everything, as ``seen`` in model_seen returns it of a store."""
         return {
             "sessions": {
                 session_id: (
@@ -276,139 +238,3 @@ class Model:
             },
             "rows": {t: rows for t, rows in self.rows.items() if rows},
         }
-
-
-# The real thing
-
-
-def ask(coordinator: Coordinator, step: Step) -> "Future[Any]":
-    """Put a call to a coordinator; the future's result is in the model's words."""
-    ways: dict[str, Callable[..., Future[Any]]] = {
-        "create_session": lambda s, u, e: coordinator.create_session(
-            s, user_id=u, if_exists=e, op_id=step.op_id
-        ).map(_session),
-        "close_session": lambda s, t: coordinator.close_session(
-            s, t, op_id=step.op_id
-        ).map(_session),
-        "track": lambda s, n: coordinator.track_user_interaction(
-            s, {"type": "click", "content": n}, op_id=step.op_id
-        ).map(lambda found: (found.session_id, found.content)),
-        "create": lambda s, threads: coordinator.coordinate_threads(
-            s, [{"name": n, "thread_id": t} for n, t in threads], op_id=step.op_id
-        ),
-        "remove": lambda s, n: coordinator.remove_thread_from_session(
-            s, n, op_id=step.op_id
-        ),
-        "transfer": lambda t, a, b, n: coordinator.transfer_thread_between_sessions(
-            t, a, b, n, op_id=step.op_id
-        ).map(_thread),
-        "rename": lambda t, n: coordinator.rename_thread(t, n, op_id=step.op_id).map(
-            _thread
-        ),
-        "transact": lambda steps: coordinator.transact(
-            [operation(part) for part in steps], op_id=step.op_id
-        ).map(lambda found: [_words(p, a) for p, a in zip(steps, found, strict=True)]),
-        "execute": lambda s, n, w, _: coordinator.execute_workflow_in_session(
-            s, n, {"n": 3}, workflow=w, op_id=step.op_id
-        ),
-    }
-    return ways[step.kind](*step.arguments)
-
-
-def operation(step: Step) -> Operation:
-    """Return a call as a part of a batch."""
-    a: Any = step.arguments
-    match step.kind:
-        case "create_session":
-            return CreateSession(
-                session_id=a[0], user_id=a[1], open_existing=a[2] == "open"
-            )
-        case "close_session":
-            move_to = None if a[1] == "remove" else a[1]
-            return CloseSession(session_id=a[0], move_to=move_to)
-        case "create":
-            threads = tuple(NewThread(t, n) for n, t in a[1])
-            return CreateThreads(session_id=a[0], threads=threads)
-        case "remove":
-            return RemoveThreads(session_id=a[0], threads=(a[1],))
-        case "transfer":
-            return TransferThreads(
-                thread_ids=(a[0],),
-                from_session_id=a[1],
-                to_session_id=a[2],
-                new_name=a[3],
-            )
-        case _:
-            return RenameThread(thread_id=a[0], new_name=a[1])
-
-
-def in_words(error: BaseException) -> Answer:
-    """Return a failure in the model's words; anything unexpected goes on."""
-    if isinstance(error, SessionThreadException):
-        return "no", type(error).__name__
-    raise error
-
-
-def _words(step: Step, answer: Any) -> Any:
-    match step.kind:
-        case "create_session" | "close_session":
-            return _session(answer)
-        case "create":
-            return {thread.thread_name: thread.thread_id for thread in answer}
-        case "remove":
-            return True
-        case "transfer":
-            return _thread(answer[0])
-        case _:
-            return _thread(answer)
-
-
-def _session(session: Session) -> Any:
-    return session.session_id, session.status, session.user_id
-
-
-def _thread(thread: Thread) -> Any:
-    return thread.thread_id, thread.session_id, thread.thread_name, thread.rev
-
-
-def seen(snapshot: Snapshot, prefix: str = "") -> dict[str, Any]:
-    """Return what a store holds under ids that begin with a prefix, as the model."""
-    sessions = [s for s in snapshot.sessions() if s.session_id.startswith(prefix)]
-    threads = {
-        thread.thread_id: thread
-        for session in sessions
-        for thread in snapshot.threads(session.session_id)
-    }
-    gone = {
-        thread_id
-        for record in snapshot.operations()
-        for thread_id in record.thread_ids
-        if thread_id.startswith(prefix)
-    }
-    rows = {
-        thread_id: {
-            row.session_id: (row.is_active, row.version)
-            for row in snapshot.associations_by_thread(thread_id)
-        }
-        for thread_id in gone | set(threads)
-    }
-    return {
-        "sessions": {
-            session.session_id: (
-                session.status,
-                session.user_id,
-                [i.content for i in snapshot.interactions(session.session_id)],
-                dict(snapshot.names(session.session_id)),
-            )
-            for session in sessions
-        },
-        "threads": {
-            thread_id: (
-                *_thread(thread)[1:],
-                thread.status,
-                [state.values for state in snapshot.states(thread_id)][::-1],
-            )
-            for thread_id, thread in threads.items()
-        },
-        "rows": {thread_id: found for thread_id, found in rows.items() if found},
-    }

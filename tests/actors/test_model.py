@@ -13,15 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.actors.conftest import Open
 from tests.actors.maker import Maker
-from tests.actors.model import (
-    WORKFLOWS,
-    Answer,
-    Model,
-    Step,
-    ask,
-    in_words,
-    seen,
-)
+from tests.actors.model import Answer, Model, Step
+from tests.actors.model_calls import ask, in_words
+from tests.actors.model_seen import seen
+from tests.actors.model_workflows import WORKFLOWS
 from tests.actors.support import LONG_S
 from weft.actors import Coordinator, Runtime
 from weft.storage import LmdbStore

@@ -8,7 +8,6 @@ succeed; every wait has a deadline.
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ from typing import IO, Final
 from tests.daemon.child import REPOSITORY, environment
 from tests.docs.page import Command, Shown, typed
 from tests.house.readme import SET_UP
+from tests.ports import free_port
 
 __all__ = ["DEADLINE_S", "Story", "is_shown"]
 
@@ -58,7 +58,7 @@ class Story:
     def __init__(self, page: Path, directory: Path, bin_directory: Path) -> None:
         self.page = page
         self.directory = directory
-        self._ports = {port: _free_port() for port in PORTS}
+        self._ports = {port: str(free_port()) for port in PORTS}
         self._servers: list[subprocess.Popen[str]] = []
         self._python: subprocess.Popen[str] | None = None
         self._printed: str | None = None
@@ -228,11 +228,6 @@ class Story:
             if child is not None:
                 child.kill()
                 child.communicate()
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
 
 
 def _parse(text: str) -> None:

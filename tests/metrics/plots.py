@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 
 from bench.peers.blocking import package
 from tests.metrics.ailing_daemon import AilingDaemon, Load, ailing_daemon
-from tests.metrics.scraping import Prometheus, free_port, never, prometheus
+from tests.metrics.scraping import Prometheus, never, prometheus
+from tests.ports import free_port
 
 CLIENTS: Final = 8
 CALM_S: Final = 25.0

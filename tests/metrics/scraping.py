@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.metrics.promtool import program
+from tests.ports import free_port
 from weft.metrics.export import export
 
 INTERVAL_S = 0.5
@@ -28,14 +28,6 @@ TOKENS = (
 
 never = Event()
 """What nobody sets: waiting for it is resting."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def hurried(rules: str) -> str:

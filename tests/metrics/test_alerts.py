@@ -18,7 +18,8 @@ from tests.metrics.ailing_daemon import (
     can_have_own_disk,
 )
 from tests.metrics.promtool import program
-from tests.metrics.scraping import Prometheus, free_port, prometheus
+from tests.metrics.scraping import Prometheus, prometheus
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 

@@ -6,8 +6,9 @@ import pytest
 
 from tests.metrics.ailing_daemon import Load, ailing_daemon
 from tests.metrics.promtool import program
-from tests.metrics.scraping import free_port, prometheus
+from tests.metrics.scraping import prometheus
 from tests.metrics.test_dashboard import plain
+from tests.ports import free_port
 from weft.metrics.dashboard import expressions
 
 CLIENTS = 4

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from weft.storage import MemoryStore
 from weft.storage.errors import SessionThreadException
 from weft.storage.keys import TREES
 from weft.storage.operations import Operation
@@ -34,6 +35,21 @@ def dump(store: TreeStore, *, log: bool = True) -> Dump:
             for tree in TREES
             if log or tree not in LOG_TREES
         }
+
+
+def in_memory() -> TreeStore:
+    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
+    return MemoryStore()
+
+
+def answer(outcome: Outcome) -> tuple[Any, ...]:
+    """Return what a caller learns: number, result, or the error with its data."""
+    error = outcome.error
+    if error is None:
+        return outcome.seq, outcome.result, None
+    place = (error.op_id, error.session_id, error.thread_id)
+    told = (type(error), str(error), *place, error.details)
+    return outcome.seq, outcome.result, told
 
 
 class Client:

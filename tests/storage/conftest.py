@@ -7,6 +7,7 @@ import pytest
 
 from tests.storage.client import Client
 from tests.storage.desk import WAIT_S, Desk
+from tests.storage.workload import Workload
 from weft.storage import LmdbStore, MemoryStore
 from weft.storage.store import TreeStore
 
@@ -17,6 +18,14 @@ def store(request: pytest.FixtureRequest, tmp_store: Path) -> Iterator[TreeStore
     made = MemoryStore() if request.param == "memory" else LmdbStore(tmp_store)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def original() -> MemoryStore:
+    """Return a store with a long history, for tests to damage copies of it."""
+    store = MemoryStore()
+    Workload(Client(store), seed=1).run(1200)
+    return store
 
 
 @pytest.fixture

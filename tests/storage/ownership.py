@@ -10,8 +10,8 @@ from weft.storage.operations import (
 )
 
 
-def session(session_id: str) -> CreateSession:
-    return CreateSession(session_id=session_id)
+def session(session_id: str, op_id: str = "") -> CreateSession:
+    return CreateSession(session_id=session_id, op_id=op_id)
 
 
 def threads(session_id: str, *pairs: str, create: bool = False) -> CreateThreads:

@@ -287,6 +287,10 @@ SAMPLES: Final[dict[str, Sample]] = {
 }
 
 
+APPLIED: Final = {kind: sample.applied for kind, sample in SAMPLES.items()}
+REFUSED: Final = {kind: sample.refused for kind, sample in SAMPLES.items()}
+
+
 def build_world(client: Client) -> None:
     """Make the world that the samples are about."""
     for operation in WORLD:

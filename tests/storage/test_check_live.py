@@ -10,15 +10,10 @@ from threading import Event
 import msgspec
 import pytest
 
+from tests.storage.checking import check_store, clone_in_memory, told
 from tests.storage.client import Client
 from tests.storage.planting import PLANTERS, plant
-from tests.storage.test_check import (
-    SESSIONS,
-    Workload,
-    check_store,
-    clone_in_memory,
-    told,
-)
+from tests.storage.workload import SESSIONS, Workload
 from weft.storage import LmdbStore, MemoryStore, Snapshot
 from weft.storage import operations as op
 from weft.storage.check import CheckReport
@@ -32,13 +27,6 @@ CHECKS = 6
 SEQS = 4
 """So many of the checks at least saw another moment: somebody wrote meanwhile."""
 COUNTED = {"wrong_counters", "damaged_counters"}
-
-
-@pytest.fixture(scope="module")
-def original() -> MemoryStore:
-    store = MemoryStore()
-    Workload(Client(store), seed=1).run(500)
-    return store
 
 
 @pytest.mark.parametrize("name", sorted(PLANTERS.keys() - COUNTED))

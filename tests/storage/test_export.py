@@ -6,20 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.storage.client import Client
+from tests.storage.client import Client, in_memory
 from tests.storage.samples import SAMPLES, WORLD, build_world
-from weft.storage import LmdbStore, MemoryStore, SessionNotFound, StoreCorrupt
+from weft.storage import LmdbStore, SessionNotFound, StoreCorrupt
 from weft.storage import operations as op
 from weft.storage.export import export_lines, row_count, whole_file, write_export
 from weft.storage.keys import thread_key
 from weft.storage.lmdb_reader import LmdbReader
-from weft.storage.store import TreeStore
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 def exported(client: Client, sessions: list[str] | None = None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tests.storage.client import START_US, Client, dump
+from tests.storage.client import START_US, Client, dump, in_memory
 from tests.storage.planting import plant
 from tests.storage.samples import checkpoint
 from weft.storage import (
@@ -22,16 +22,11 @@ from weft.storage.graph import Graph, is_passing
 from weft.storage.import_jsonl import Importer
 from weft.storage.retention import History, Retention, plan_threads
 from weft.storage.rules_retention import Forgotten
-from weft.storage.store import TreeStore
 
 BLOB = ("null", b"")
 TASK = "node:1c9e"
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 @pytest.fixture(autouse=True)

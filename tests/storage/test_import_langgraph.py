@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.storage.client import Client, dump
+from tests.storage.client import Client, dump, in_memory
+from tests.storage.importing import no_database
 from tests.storage.invariants import broken
 from weft.storage import InvalidArgument, MemoryStore, State
 from weft.storage import operations as op
@@ -20,11 +21,7 @@ from weft.storage.store import TreeStore
 
 DATABASE = Path(__file__).parent / "langgraph" / "checkpoints.db"
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 @pytest.fixture
@@ -187,10 +184,6 @@ def test_a_session_that_is_closed_takes_no_thread(client: Client) -> None:
         report, bad = load(client.store, dry_run=dry_run)
         assert ({}, 4) == (report.imported, report.bad)
         assert "thread 'counter': Session 'lg' is closed." == bad[0]
-
-
-def no_database(path: Path) -> None:
-    path.write_bytes(b"this is no database, however long it may be" * 100)
 
 
 def empty_database(path: Path) -> None:

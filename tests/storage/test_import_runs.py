@@ -3,19 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.storage.client import Client
+from tests.storage.client import Client, in_memory
+from tests.storage.importing import export, load
 from tests.storage.samples import build_world
-from tests.storage.test_import_jsonl import export, load
 from weft.storage import MemoryStore
 from weft.storage import operations as op
 from weft.storage.operations import encode_value as raw
 from weft.storage.store import TreeStore
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 def steps_and_line(client: Client) -> None:

@@ -6,22 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.storage.client import Client, dump
+from tests.storage.client import Client, dump, in_memory
+from tests.storage.importing import Lost
 from tests.storage.migrating import assert_is_expected, database, load, places
 from tests.storage.original import AT_US, Original, build
 from tests.storage.original_drift import PLANTS
-from weft.storage import InvalidArgument, MemoryStore
+from weft.storage import InvalidArgument
 from weft.storage import operations as op
 from weft.storage.check import check
 from weft.storage.import_sql_drift import RULES
 from weft.storage.migrate import migrate_database
 from weft.storage.store import TreeStore
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
@@ -86,10 +83,6 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(
     assert rehearsed == load(store, mixed[0])
     rehearsed = load(store, mixed[0], dry_run=True)
     assert rehearsed == load(store, mixed[0])
-
-
-class Lost(Exception):
-    """The process has died, for the test."""
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.storage.client import START_US, Client, dump
+from tests.storage.importing import export, load
 from tests.storage.invariants import broken
-from tests.storage.test_import_jsonl import export, load
 from weft.storage import ItemReader, LmdbStore, MemoryStore, restore
 from weft.storage import operations as op
 from weft.storage.backup import backup

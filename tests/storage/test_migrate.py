@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.storage.client import Client, dump
+from tests.storage.client import Client, dump, in_memory
+from tests.storage.importing import no_database
 from tests.storage.invariants import broken
 from tests.storage.migrating import database, image, load, places
 from tests.storage.original import AT_US, MIGRATED
-from weft.storage import MemoryStore
 from weft.storage.migrate import Drift, ImportReport, NotImportable, migrate_sessions
 from weft.storage.store import TreeStore
 
@@ -43,10 +43,7 @@ ON session_thread_associations(session_id);
 """
 
 
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 # -- shapes of a source --------------------------------------------------------------
@@ -136,10 +133,6 @@ def test_a_text_that_is_no_utf_8_is_a_bad_cell_and_not_the_end(
     report, findings = load(store, path)
     assert ({"session": 1}, 1) == (report.imported, report.bad)
     assert [("refused_id", "sessions", 2)] == [*places(findings)]
-
-
-def no_database(path: Path) -> None:
-    path.write_bytes(b"this is no database, however long it may be" * 100)
 
 
 def other_tables(path: Path) -> None:

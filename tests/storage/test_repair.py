@@ -12,15 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.storage.checking import check_store, clone_in_memory, is_sound, told
 from tests.storage.client import START_US, Client, dump
 from tests.storage.planting import PLANTERS, plant, plant_possible
-from tests.storage.test_check import (
-    Workload,
-    check_store,
-    clone_in_memory,
-    is_sound,
-    told,
-)
+from tests.storage.workload import Workload
 from weft.storage import MemoryStore, StaleRevision
 from weft.storage import operations as op
 from weft.storage.check import CheckReport, check
@@ -49,13 +44,6 @@ BEYOND = frozenset(
 """Damages to what is held once: no other copy to make it again from."""
 
 MENDABLE = sorted(PLANTERS.keys() - BEYOND)
-
-
-@pytest.fixture(scope="module")
-def original() -> MemoryStore:
-    store = MemoryStore()
-    Workload(Client(store), seed=1).run(500)
-    return store
 
 
 def mend(store: TreeStore, **options: Any) -> RepairReport:

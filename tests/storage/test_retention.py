@@ -3,9 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.storage.client import START_US, Client
+from tests.storage.client import START_US, Client, in_memory
 from tests.storage.invariants import broken
-from weft.storage import MemoryStore
 from weft.storage import operations as op
 from weft.storage.keys import thread_key
 from weft.storage.operations import encode_mapping
@@ -18,7 +17,6 @@ from weft.storage.retention import (
     plan_log,
     plan_threads,
 )
-from weft.storage.store import TreeStore
 
 KEEP_ALL = Retention(
     operations_s=None, operations_max=None, tombstones_s=None, associations_s=None
@@ -26,11 +24,7 @@ KEEP_ALL = Retention(
 SECOND_US = 1_000_000
 NOW_US = START_US + 100 * SECOND_US
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 def log_plan(client: Client, policy: Retention, now_us: int, limit: int = 100) -> Plan:

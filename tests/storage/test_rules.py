@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.storage.client import Client, dump
 from tests.storage.invariants import broken
-from tests.storage.model import STEPS, Model, seen
+from tests.storage.model import STEPS, Model
+from tests.storage.model_seen import seen
 from tests.storage.samples import SAMPLES, WORLD, build_world
 from tests.storage.strategies import THREADS, Script, scripts
 from weft.storage import LmdbStore, MemoryStore, Snapshot, Thread, Tombstone

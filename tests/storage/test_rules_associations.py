@@ -2,12 +2,11 @@
 
 import pytest
 
-from tests.storage.client import Client
+from tests.storage.client import Client, in_memory
 from tests.storage.invariants import broken
 from weft.storage import (
     Association,
     InvalidArgument,
-    MemoryStore,
     NameTaken,
     SessionClosed,
     SessionNotFound,
@@ -24,11 +23,7 @@ from weft.storage.operations import encode_value as raw
 from weft.storage.operations_associations import DeleteAssociation, SaveAssociation
 from weft.storage.store import TreeStore
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 @pytest.fixture(autouse=True)

@@ -25,11 +25,7 @@ from weft.storage.operations import (
 )
 from weft.storage.operations import encode_value as raw
 
-
-@pytest.fixture
-def client(client: Client) -> Client:
-    """Return a client of a store whose session `a` owns a thread `t` named `name`."""
-    return with_a_thread(client)
+client = pytest.fixture(with_a_thread)
 
 
 # -- queues, retries, steps ----------------------------------------------------------

@@ -2,21 +2,16 @@
 
 import pytest
 
-from tests.storage.client import Client
+from tests.storage.client import Client, in_memory
 from tests.storage.invariants import broken
-from weft.storage import MemoryStore, Tombstone
+from weft.storage import Tombstone
 from weft.storage import operations as op
 from weft.storage.errors import InvalidArgument
 from weft.storage.keys import log_place, thread_key
 from weft.storage.operations import encode_value as raw
 from weft.storage.rules_retention import Forgotten
-from weft.storage.store import TreeStore
 
-
-@pytest.fixture
-def store() -> TreeStore:
-    """Return a store in memory: that both kinds hold the same is proved elsewhere."""
-    return MemoryStore()
+store = pytest.fixture(in_memory)
 
 
 @pytest.fixture(autouse=True)

@@ -45,11 +45,7 @@ from weft.storage.operations import (
 )
 from weft.storage.operations import encode_value as raw
 
-
-@pytest.fixture
-def client(client: Client) -> Client:
-    """Return a client of a store with sessions `a` and `b`; `a` owns `t1`, `t2`."""
-    return with_two_sessions(client)
+client = pytest.fixture(with_two_sessions)
 
 
 # -- threads come --------------------------------------------------------------------

@@ -1,71 +1,30 @@
-"""The contract of every store: groups, the log, repeated operations, snapshots.
+"""The contract of every store: operations one by one and in groups, moments, reopening.
 
 What single operations do is in test_rules_threads.py and test_rules_runs.py, on the
-same stores.
+same stores; the log and repeated operations are in test_operation_log.py and
+test_repeated_operations.py.
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from tests.storage.client import START_US, Client, dump
+from tests.storage.client import Client, answer, dump
 from tests.storage.invariants import broken
-from tests.storage.samples import SAMPLES, WORLD, build_world
-from weft.storage import LmdbStore, MemoryStore, Outcome
+from tests.storage.ownership import session
+from tests.storage.samples import APPLIED, REFUSED, SAMPLES, WORLD, build_world
+from weft.storage import LmdbStore, MemoryStore
 from weft.storage import operations as op
 from weft.storage.engine import Engine, EngineFull, WriteTransaction
-from weft.storage.errors import (
-    NameTaken,
-    OperationMismatch,
-    SessionExists,
-    SessionNotFound,
-    SessionThreadException,
-    StoreReadOnly,
-    ThreadNotFound,
-)
+from weft.storage.errors import NameTaken, StoreReadOnly, ThreadNotFound
 from weft.storage.store import TreeStore
 
-KINDS = sorted(SAMPLES)
-APPLIED = {kind: sample.applied for kind, sample in SAMPLES.items()}
-REFUSED = {kind: sample.refused for kind, sample in SAMPLES.items()}
-BOTH = pytest.mark.parametrize(
-    "operation",
-    [
-        pytest.param(replace(operation, op_id="once"), id=f"{outcome}-{kind}")
-        for outcome, operations in (("applied", APPLIED), ("refused", REFUSED))
-        for kind, operation in operations.items()
-    ],
-)
-BY_KIND = pytest.mark.parametrize("kind", KINDS)
+BY_KIND = pytest.mark.parametrize("kind", sorted(SAMPLES))
 TELLS_NOBODY = {"PutItem", "RemoveItem", "TouchItems"}
 """Items belong to no session."""
-
-
-def answer(outcome: Outcome) -> tuple[Any, ...]:
-    """Return what a caller learns: number, result, or the error with its data."""
-    return outcome.seq, outcome.result, error_data(outcome.error)
-
-
-def error_data(error: SessionThreadException | None) -> tuple[Any, ...] | None:
-    if error is None:
-        return None
-    return (
-        type(error),
-        str(error),
-        error.op_id,
-        error.session_id,
-        error.thread_id,
-        error.details,
-    )
-
-
-def session(session_id: str, op_id: str = "") -> op.CreateSession:
-    return op.CreateSession(session_id=session_id, op_id=op_id)
 
 
 def test_there_is_a_sample_for_every_kind_of_operation() -> None:
@@ -104,138 +63,6 @@ def test_a_refused_operation_changes_nothing_but_the_log(
     )
 
 
-@BOTH
-def test_repeated_in_one_group_it_gets_its_first_answer(
-    client: Client, operation: op.Operation
-) -> None:
-    build_world(client)
-    first, again, once_more = client.group(operation, operation, operation)
-    assert answer(first) == answer(again) == answer(once_more)
-    assert [False, True, True] == [o.replayed for o in (first, again, once_more)]
-    assert [(), ()] == [again.events, once_more.events]
-
-
-@BOTH
-def test_repeated_in_a_later_group_it_gets_its_first_answer_and_does_nothing(
-    client: Client, operation: op.Operation
-) -> None:
-    build_world(client)
-    first = client.outcome(operation)
-    client.do(session("between"))
-    before = dump(client.store)
-    again = client.outcome(operation)
-    assert answer(first) == answer(again)
-    assert before == dump(client.store)
-
-
-@BOTH
-def test_repeated_after_reopening_it_gets_its_first_answer(
-    tmp_store: Path, operation: op.Operation
-) -> None:
-    with_store = LmdbStore(tmp_store)
-    client = Client(with_store)
-    build_world(client)
-    first = client.outcome(operation)
-    before = dump(with_store)
-    with_store.close()
-    reopened = LmdbStore(tmp_store)
-    again = Client(reopened).outcome(operation)
-    assert before == dump(reopened)
-    reopened.close()
-    assert answer(first) == answer(again)
-
-
-def test_an_op_id_used_for_another_kind_is_a_mismatch_that_changes_nothing(
-    client: Client,
-) -> None:
-    client.do(session("a", op_id="same"))
-    before = dump(client.store)
-    other = op.UpdateSession(session_id="a", user_id="u", op_id="same")
-    outcome = client.outcome(other)
-    assert OperationMismatch is type(outcome.error)
-    assert (None, True) == (outcome.seq, outcome.replayed)
-    assert before == dump(client.store)
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        (),
-        (session("x"), session("y")),
-        (op.RemoveThreads(threads=("t",)),),
-    ],
-    ids=["none", "more", "others"],
-)
-def test_a_batch_repeated_with_other_parts_is_a_mismatch_and_spares_its_neighbours(
-    client: Client, parts: tuple[Any, ...]
-) -> None:
-    client.do(op.Batch(parts=(session("x"),), op_id="same"))
-    repeated = op.Batch(parts=parts, op_id="same")
-    before, wrong, after = client.group(session("a"), repeated, session("b"))
-    assert OperationMismatch is type(wrong.error)
-    assert (2, 3) == (before.seq, after.seq)
-
-
-def test_numbers_have_no_gap_and_refusals_stand_in_the_log_where_they_fell(
-    client: Client,
-) -> None:
-    operations = [
-        session("a", op_id="1"),
-        session("a", op_id="refused after 1"),
-        session("a", op_id="refused after 1, too"),
-        session("b", op_id="2"),
-        session("c", op_id="3"),
-        session("a", op_id="refused after 3"),
-    ]
-    outcomes = client.group(*operations[:2]) + client.group(*operations[2:])
-    assert [1, None, None, 2, 3, None] == [outcome.seq for outcome in outcomes]
-    log = client.see(lambda s: list(s.operations()))
-    assert [o.op_id for o in operations] == [record.op_id for record in log]
-    assert [o.seq for o in outcomes] == [record.seq for record in log]
-    assert (3, 1) == client.see(lambda s: s.log_end)
-
-
-def test_a_refusal_as_the_first_entry_of_the_log_has_its_place(client: Client) -> None:
-    early = client.outcome(op.CloseSession(session_id="a", op_id="early"))
-    assert SessionNotFound is type(early.error)
-    client.do(session("a", op_id="1"))
-    log = client.see(lambda s: list(s.operations()))
-    assert ["early", "1"] == [record.op_id for record in log]
-
-
-def test_operations_after_a_number_begin_behind_its_entry_and_the_refusals_there(
-    client: Client,
-) -> None:
-    for session_id in ("a", "a", "b", "c", "c"):
-        client.outcome(session(session_id))
-    seqs = client.see(lambda s: [r.seq for r in s.operations(after_seq=1)])
-    assert [2, 3, None] == seqs
-    assert [] == client.see(lambda s: [r.seq for r in s.operations(after_seq=3)])
-
-
-def test_the_log_says_what_happened_to_whom_and_why_not(client: Client) -> None:
-    build_world(client)
-    client.do(replace(APPLIED["TransferThreads"], op_id="move"))
-    client.outcome(replace(REFUSED["UpdateSession"], op_id="clash"))
-    move = client.see(lambda s: s.operation("move"))
-    assert move is not None
-    assert ("TransferThreads", "applied", {"a", "b"}, {"t1", "t3"}) == (
-        move.kind,
-        move.outcome,
-        set(move.session_ids),
-        set(move.thread_ids),
-    )
-    clash = client.see(lambda s: s.operation("clash"))
-    assert clash is not None
-    assert ("refused", ("c",), START_US + client.number) == (
-        clash.outcome,
-        clash.session_ids,
-        clash.at_us,
-    )
-    assert clash.seq is None
-    assert client.see(lambda s: s.operation("never")) is None
-
-
 def test_a_refused_operation_does_not_spoil_its_neighbours(client: Client) -> None:
     outcomes = client.group(
         session("a"),
@@ -255,18 +82,18 @@ def test_a_refused_operation_does_not_spoil_its_neighbours(client: Client) -> No
 
 
 class FailingEngine:
-    """An engine that takes a whole transaction and then fails, when it is told to."""
+    """An engine that takes a whole transaction and then fails, the first time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, failure: Exception) -> None:
         self._write = engine.write
         self.read = engine.read
         self.grow = engine.grow
         self.statistics = engine.statistics
         self.close = engine.close
-        self.failure: Exception | None = None
+        self.failure: Exception | None = failure
 
     @contextmanager
-    def write(self) -> Iterator[WriteTransaction]:
+    def write(self) -> Generator[WriteTransaction]:
         with self._write() as transaction:
             yield transaction
             failure, self.failure = self.failure, None
@@ -285,14 +112,14 @@ def test_a_group_that_was_not_written_leaves_nothing_to_be_remembered(
     group = [expected.complete(operation) for operation in APPLIED.values()]
     answers = [answer(outcome) for outcome in expected.store.apply(group)]
 
-    engine = FailingEngine(client.store._engine)
-    engine.failure = failure
+    engine = FailingEngine(client.store._engine, failure)
     client.store._engine = engine
     if isinstance(failure, StoreReadOnly):
         with pytest.raises(StoreReadOnly):
             client.store.apply(group)
         assert before == dump(client.store)
     assert answers == [answer(outcome) for outcome in client.store.apply(group)]
+    assert engine.failure is None, "no transaction has failed"
     assert dump(expected.store) == dump(client.store)
     assert [] == client.see(broken)
 
@@ -351,50 +178,6 @@ def test_the_statistics_count_what_is_there(client: Client) -> None:
     entries = {tree: len(items) for tree, items in dump(client.store).items()}
     assert entries == found.engine.entries
     assert 0 < found.engine.used_bytes <= found.engine.map_size_bytes
-
-
-# -- forgetting ----------------------------------------------------------------------
-
-
-def test_forgotten_operations_are_gone_with_their_answers(client: Client) -> None:
-    for session_id in ("a", "b", "b", "c"):
-        client.outcome(session(session_id, op_id=""))
-    assert 3 == client.store.expire_operations(START_US + 4)
-    assert ["op-4"] == client.see(lambda s: [r.op_id for r in s.operations()])
-    assert client.see(lambda s: s.operation("op-1")) is None
-    repeated = client.outcome(session("a", op_id="op-1"))
-    assert SessionExists is type(repeated.error), "it is a new operation now"
-    assert not repeated.replayed
-
-
-def test_the_newest_entry_stays_so_that_numbers_go_on(tmp_store: Path) -> None:
-    first = LmdbStore(tmp_store)
-    client = Client(first)
-    for session_id in ("a", "b", "b"):
-        client.outcome(session(session_id))
-    assert 2 == first.expire_operations(START_US + 100)
-    assert 0 == first.expire_operations(START_US + 100)
-    first.close()
-    second = LmdbStore(tmp_store)
-    assert 3 == Client(second).outcome(session("c", op_id="new")).seq
-    second.close()
-
-
-def test_operations_are_forgotten_no_more_than_the_limit_at_a_time(
-    client: Client,
-) -> None:
-    client.group(*[session(f"s{n}") for n in range(10)])
-    forgotten = [client.store.expire_operations(START_US + 9, limit=3) for _ in "1234"]
-    assert [3, 3, 2, 0] == forgotten
-    assert [9, 10] == client.see(lambda s: [r.seq for r in s.operations()])
-
-
-def test_forgetting_changes_nothing_but_the_log(client: Client) -> None:
-    build_world(client)
-    before = dump(client.store, log=False)
-    client.store.expire_operations(START_US + 100)
-    assert before == dump(client.store, log=False)
-    assert [] == client.see(broken)
 
 
 def test_a_refusal_leaves_nothing_in_memory_behind(store: TreeStore) -> None:
