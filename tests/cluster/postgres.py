@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from typing import Any, Final, Self
 
 import psycopg
 import pytest
+
+from tests.ports import free_port
 
 __all__ = ["PostgresServer", "binary", "needs_postgres"]
 
@@ -65,7 +66,7 @@ class PostgresServer:
         self._data = self.directory / "data"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = _free_port()
+        self._port = free_port()
         where = f"host={self.directory}&port={self._port}&user={_USER}"
         self.dsn = f"postgresql://{_USER}@127.0.0.1:{self._port}/postgres"
         self.socket_dsn = f"postgresql:///postgres?{where}"
@@ -205,13 +206,6 @@ def _needed(name: str) -> Path:
     if found is None:
         raise FileNotFoundError(f"{name} is missing: apt install postgresql")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _as_user() -> dict[str, Any]:

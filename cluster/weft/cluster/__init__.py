@@ -12,7 +12,14 @@ from weft.cluster.address import (
     open_reader,
     open_store,
 )
-from weft.cluster.errors import AsynchronousStandby, DriverMissing
+from weft.cluster.errors import (
+    AsynchronousStandby,
+    DriverMissing,
+    MigrationDiverged,
+    MigrationRefused,
+    MigrationStopped,
+    MigrationUnfinished,
+)
 from weft.cluster.fence import Fence, Fenced, HistoryLost, PeerFenced
 from weft.cluster.postgres_statistics import PostgresStatistics
 from weft.cluster.slots import SLOTS, SlotMap, slot_of
@@ -25,6 +32,10 @@ __all__ = [
     "Fence",
     "Fenced",
     "HistoryLost",
+    "MigrationDiverged",
+    "MigrationRefused",
+    "MigrationStopped",
+    "MigrationUnfinished",
     "PeerFenced",
     "PostgresStatistics",
     "SlotMap",

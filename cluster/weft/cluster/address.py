@@ -16,7 +16,7 @@
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -30,6 +30,7 @@ __all__ = ["Address", "is_address", "open_alone", "open_reader", "open_store"]
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _PREFIX: Final = "weft_"
+_OF_PLACE: Final = ("host=", "hostaddr=", "port=", "dbname=")
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +72,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         except msgspec.ValidationError as error:
             raise InvalidArgument(f"The address of the database: {error}.") from error
 
+    @property
+    def name(self) -> str:
+        """The address without user, password and options: for everybody to read."""
+        parts = urlsplit(self.dsn)
+        host = parts.netloc.rpartition("@")[2]
+        query = [part for part in parts.query.split("&") if part.startswith(_OF_PLACE)]
+        options = f"?{'&'.join(query)}" if query else ""
+        return f"{parts.scheme}://{host}{parts.path}{options}"
+
 
 def is_address(text: object) -> bool:
     """Whether something is the address of a PostgreSQL database."""
@@ -104,8 +114,8 @@ def open_alone(address: str) -> "PostgresStore":
         StoreLocked: a process has one of its shards, and lives.
         SessionThreadException: as :func:`open_store`.
     """
+    from weft.cluster.acquire import ALIVE_S
     from weft.cluster.lone_store import LoneStore
-    from weft.cluster.postgres import ALIVE_S
 
     options: dict[str, Any] = msgspec.structs.asdict(Address.of(address))
     options["take_over"] = False

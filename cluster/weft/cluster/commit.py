@@ -67,6 +67,7 @@ class Terms(NamedTuple):
         before: the last place of that log.
         prove_end: whether it must end there.
         blind: entries of some trees that were not looked at are to be new.
+        after: the last place of the log from then on; None: the last one written.
     """
 
     fences: Sequence[Fence]
@@ -74,6 +75,7 @@ class Terms(NamedTuple):
     before: bytes
     prove_end: bool
     blind: bool
+    after: bytes | None = None
 
 
 class _Column:
@@ -178,8 +180,7 @@ def commit_of(
         if place in known and place[1] not in writes.get(place[0], ()):
             sheet.read.add(place, None, known[place])
     log = (key for key, value in writes.get("L", {}).items() if value is not None)
-    after = max(log, default=terms.before)
-    after = max(after, terms.before)
+    after = terms.after or max(terms.before, max(log, default=terms.before))
     values = (*_terms(terms, after), *sheet.arrays())
     operations = writes.get("O", {}).items()
     first = next(((key, value) for key, value in operations if value), None)

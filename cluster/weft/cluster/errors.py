@@ -14,6 +14,10 @@ __all__ = [
     "AsynchronousStandby",
     "ClusterUnreachable",
     "DriverMissing",
+    "MigrationDiverged",
+    "MigrationRefused",
+    "MigrationStopped",
+    "MigrationUnfinished",
     "NotInCluster",
     "ShardUnavailable",
     "WrongShard",
@@ -61,3 +65,38 @@ class NotInCluster(SessionThreadException):
     remedy = "Do it on a data directory, or leave it out; nothing was changed."
     http_status = 501
     exit_code = 69
+
+
+class MigrationRefused(SessionThreadException):
+    """This store cannot move into this database."""
+
+    remedy = "Name a new, empty database with one shard; nothing was changed."
+    http_status = 409
+    exit_code = 65
+
+
+class MigrationStopped(StoreUnavailable):
+    """The database did not take what was to be copied."""
+
+    remedy = (
+        "Nothing has moved. Mend the cause and begin again: "
+        "only what differs is sent then."
+    )
+
+
+class MigrationDiverged(SessionThreadException):
+    """The copy differs from its source, and nobody has written there meanwhile."""
+
+    remedy = (
+        "Nothing has moved. Check both disks and report it; "
+        "`weft export` and `weft import` go another way."
+    )
+    http_status = 500
+    exit_code = 70
+
+
+class MigrationUnfinished(StoreUnavailable):
+    """A migration has begun to fill this database, and has not come to its end."""
+
+    remedy = "Go on with `weft migrate`, or empty the database."
+    exit_code = 65

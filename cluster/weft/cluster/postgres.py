@@ -12,14 +12,12 @@ Without Ray one process opens shard 0 and has all sessions. A second one that op
 takes it over, and the first is fenced; or is refused, if it says so.
 """
 
-import os
-import socket
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
+from weft.cluster.acquire import acquire, named, refuse_unfinished
 from weft.cluster.engine import PostgresEngine, log_bounds
 from weft.cluster.fence import Fence, Fenced
 from weft.cluster.foresight import Foresight
@@ -37,7 +35,6 @@ from weft.cluster.slots import SlotMap
 from weft.cluster.snapshot import PostgresSnapshot
 from weft.storage.codec import decode
 from weft.storage.engine import WriteTransaction
-from weft.storage.errors import StoreLocked, StoreUnavailable
 from weft.storage.group import RECENT_RECORDS_MAX
 from weft.storage.keys import COUNTERS_KEY, HEAD, LOG_BITS, SEQ_SIZE_BYTES, Key
 from weft.storage.operations import Operation, Repair
@@ -47,12 +44,6 @@ from weft.storage.store import TreeStore, clock_us
 
 __all__ = ["PostgresStore"]
 
-ALIVE_S: Final = 5.0
-"""A process whose heartbeat is younger has its shard still."""
-
-_ACQUIRE: Final = (
-    "SELECT * FROM weft_acquire(%s::int, %s::uuid, %s::text, %s::interval)"
-)
 _RELEASE: Final = "DELETE FROM weft_heartbeat WHERE shard = %s::int AND epoch = %s::int"
 
 
@@ -66,6 +57,7 @@ class PostgresStore(TreeStore):
         dsn: the database's address, for libpq.
         shard: which shard's writer this is to be.
         owner: how to call this process in the database; host and pid if omitted.
+        incarnation: this process's own UUID; a random one if omitted.
         take_over: from a process that has the shard and lives; else it is refused.
         accept_loss: take a database that may lose what it acknowledged.
         fencing: prove the fence with every commit. False is for controls only.
@@ -78,6 +70,7 @@ class PostgresStore(TreeStore):
     Raises:
         StoreLocked: another process has the shard, and is not to be taken over from.
         AsynchronousStandby: the database may lose what it acknowledged.
+        MigrationUnfinished: a migration has begun to fill the database.
         StoreUnavailable: it cannot be reached, has no such shard, or refuses.
         StoreFormatError: a newer format wrote it.
     """
@@ -88,6 +81,7 @@ class PostgresStore(TreeStore):
         *,
         shard: int = 0,
         owner: str | None = None,
+        incarnation: str | None = None,
         take_over: bool = True,
         accept_loss: bool = False,
         fencing: bool = True,
@@ -100,12 +94,16 @@ class PostgresStore(TreeStore):
         self._line = Line(dsn, prepare=prepare)
         self._readers = Readers(dsn, prepare=prepare)
         try:
-            with _named():
+            with named():
                 install(self._line)
                 self._note(look(self._line), accept_loss=accept_loss)
-                owner = owner or f"{socket.gethostname()}:{os.getpid()}"
-                self.fence, end = _acquire(
-                    self._line, shard, owner, take_over=take_over
+                refuse_unfinished(self._line.ask)
+                self.fence, end = acquire(
+                    self._line,
+                    shard,
+                    owner,
+                    take_over=take_over,
+                    incarnation=incarnation,
                 )
             self._readers.bounds = log_bounds(self.fence.log)
             self._base = self.fence.log << LOG_BITS
@@ -133,6 +131,11 @@ class PostgresStore(TreeStore):
             pulse_s,
         )
         self._pulse.start()
+
+    def _check_format(self) -> None:
+        with named():
+            refuse_unfinished(self._line.ask)  # nobody can begin to fill it any more
+        super()._check_format()
 
     # Reading
 
@@ -359,35 +362,3 @@ class PostgresStore(TreeStore):
                 self._line.ask(_RELEASE, (self.fence.shard, self.fence.epoch))
         self._line.close()
         super().close()
-
-
-@contextmanager
-def _named() -> Generator[None]:
-    """Give the server's refusals a name."""
-    try:
-        yield
-    except Refused as refused:
-        raise StoreUnavailable(
-            f"PostgreSQL: {refused}.",
-            cause=refused,
-            details={"sqlstate": refused.state},
-        ) from refused
-
-
-def _acquire(
-    line: Line, shard: int, owner: str, *, take_over: bool
-) -> tuple[Fence, bytes]:
-    """Become a shard's writer; return the fence, and where its log ends."""
-    incarnation = str(uuid4())
-    alive = None if take_over else f"{ALIVE_S} seconds"
-    ((epoch, log, end, busy),) = line.ask(_ACQUIRE, (shard, incarnation, owner, alive))
-    if epoch is not None:
-        return Fence(shard, epoch, incarnation, log), end
-    if busy is None:
-        raise StoreUnavailable(
-            f"The database has no shard {shard}.", details={"shard": shard}
-        )
-    raise StoreLocked(
-        f"{busy or 'Another process'} has shard {shard} of this database, and lives.",
-        details={"shard": shard, "owner": busy},
-    )

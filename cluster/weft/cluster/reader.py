@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from weft.cluster.acquire import refuse_unfinished
 from weft.cluster.line import Refused
 from weft.cluster.reading import Readers, Reading
 from weft.cluster.slots import SlotMap
@@ -65,6 +66,7 @@ class PostgresReader:
 
     Raises:
         StoreUnavailable: the database cannot be reached, or has no store.
+        MigrationUnfinished: a migration has begun to fill it.
     """
 
     def __init__(self, dsn: str, *, prepare: bool = True) -> None:
@@ -72,11 +74,15 @@ class PostgresReader:
         try:
             with Reading(self._readers) as reading:
                 reading.rows("SELECT 1 FROM weft_schema LIMIT 1")
+                refuse_unfinished(reading.rows)
         except Refused as refused:
             self.close()
             raise StoreUnavailable(
                 f"There is no store in this database: {refused}.", cause=refused
             ) from refused
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Generator[PostgresSnapshot]:

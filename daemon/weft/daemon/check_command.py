@@ -160,7 +160,8 @@ def reported(remote: "Remote", path: str, body: Report, show: Show) -> Report:
         RemoteProblem: it failed.
         SessionThreadException: it refused.
     """
-    from weft.daemon.remote import NoDaemon, RemoteProblem
+    from weft.daemon.remote import NoDaemon
+    from weft.daemon.remote_problems import error_of
 
     for event in remote.events("POST", path, body):
         if event.event == "progress":
@@ -169,7 +170,7 @@ def reported(remote: "Remote", path: str, body: Report, show: Show) -> Report:
             report: Report = event.data
             return report
         elif event.event == "error":
-            raise RemoteProblem(500, event.data["detail"], event.data)
+            raise error_of(500, msgspec.json.encode(event.data))
     raise NoDaemon(remote.place, "it stopped before the report was there")
 
 

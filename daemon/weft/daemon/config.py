@@ -48,7 +48,7 @@ class DaemonConfig(
     """What is served.
 
     Attributes:
-        data: the data directory; created if it is missing.
+        data: the data directory, created if it is missing; or a database's address.
         cluster: serve the cluster of the Ray at this address instead of a directory.
         app: the workflows, ``MODULE:ATTR``.
         stop_timeout_s: what runs in progress get at the end.

@@ -75,6 +75,8 @@ ENTRIES: Final = {
          "Write one moment of a store as JSON lines"),
         ("Care", "import", f"{_AT}.carrying:import_",
          "Bring the rows of FILE into a data directory that nobody has open"),
+        ("Cluster", "migrate", f"{_AT}.carrying:migrate",
+         "Move a data directory into PostgreSQL, also while it is in use"),
         ("Cluster", "cluster", f"{_AT}.cluster:cluster",
          "Spread sessions over processes and machines: Ray and PostgreSQL"),
         ("Shell", "shell", f"{_AT}.live:shell",

@@ -1,14 +1,14 @@
 """A runtime as the daemon runs it: in a process of its own."""
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 from weft.actors import Executors, Runtime
 from weft.actors.workflow import Workflows
+from weft.daemon.places import Place, is_database
 from weft.daemon.progress import Show, progress
 from weft.daemon.workflows import Registry
-from weft.storage import LmdbStore
+from weft.storage import LmdbStore, Store
 
 __all__ = ["open_runtime"]
 
@@ -18,16 +18,16 @@ busy workflow cuts durable throughput to 2 %."""
 
 
 def open_runtime(
-    data: Path,
+    data: Place,
     workflows: Registry,
     executor: Executors | None = None,
     *,
     one_core: bool = False,
 ) -> Runtime:
-    """Open a runtime on a data directory.
+    """Open a runtime on a data directory, or on a database.
 
     Args:
-        data: the directory; created if it is missing.
+        data: the directory, created if it is missing; or the database's address.
         workflows: what ``Runtime.open`` takes.
         executor: where runs are executed; the runtime's own if omitted.
         one_core: keep the process's OS threads on one core.
@@ -37,7 +37,7 @@ def open_runtime(
     """
     registered = Workflows(workflows)  # a bad one leaves no directory behind
     with ExitStack() as stack:
-        store = LmdbStore(data, progress=_shown(stack))
+        store = _open_store(data, _shown(stack))
     try:
         return Runtime.open(
             store=store,
@@ -50,6 +50,14 @@ def open_runtime(
     except BaseException:
         store.close()
         raise
+
+
+def _open_store(data: Place, show: Show) -> Store:
+    if not is_database(data):
+        return LmdbStore(data, progress=show)
+    from weft.cluster import open_store
+
+    return open_store(str(data))
 
 
 def _shown(stack: ExitStack) -> Show:

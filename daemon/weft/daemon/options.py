@@ -46,7 +46,8 @@ _SERVE = (
         "--data",
         "daemon__data",
         type=click.Path(file_okay=False),
-        help="The data directory; created if it is missing.",
+        help="The data directory, created if it is missing; or the address of a "
+        "database: postgresql://...",
     ),
     click.option(
         "--cluster",

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from weft.storage import Snapshot
     from weft.storage.store import TreeStore
 
-__all__ = ["Place", "Readable", "StorePlace", "alone_at", "is_database", "reader_of"]
+__all__ = [
+    "Place",
+    "Readable",
+    "StorePlace",
+    "alone_at",
+    "is_database",
+    "name_of",
+    "reader_of",
+]
 
 Place = Path | str
 """A data directory, or the address of a database."""
@@ -36,6 +44,19 @@ class Readable(Protocol):
 def is_database(place: Place) -> bool:
     """Whether a place is the address of a database."""
     return isinstance(place, str) and place.startswith(_SCHEMES)
+
+
+def name_of(place: Place) -> str:
+    """Return what everybody may read of a place: no user and no password.
+
+    Raises:
+        InvalidArgument: it is the address of a database, and a wrong one.
+    """
+    if not is_database(place):
+        return str(place)
+    from weft.cluster import Address
+
+    return Address.of(str(place)).name
 
 
 class StorePlace(click.Path):

@@ -40,6 +40,7 @@ from weft.storage.ids import new_id
 from weft.storage.items_reader import ItemReader
 from weft.storage.lmdb import LmdbStore
 from weft.storage.manifest import Manifest
+from weft.storage.moved import StoreMoved, StoreMoving
 from weft.storage.operations import (
     AppendState,
     Batch,
@@ -158,6 +159,8 @@ __all__ = [
     "StoreCorrupt",
     "StoreFormatError",
     "StoreLocked",
+    "StoreMoved",
+    "StoreMoving",
     "StoreReadOnly",
     "StoreStatistics",
     "StoreUnavailable",

@@ -28,6 +28,7 @@ from weft.storage.child import Poll, io_bytes, run_child
 from weft.storage.errors import StoreCorrupt
 from weft.storage.manifest import Manifest, transcribe
 from weft.storage.mark import flush
+from weft.storage.moved import refuse_moved
 from weft.storage.progress import Progress, part
 from weft.storage.verify import Examination, refusal
 
@@ -47,9 +48,11 @@ def backup(directory: Path, to: Path, progress: Progress | None = None) -> Manif
 
     Raises:
         FileExistsError: there is something already.
+        StoreMoved: the store has moved; back up what it is in now.
         StoreCorrupt: the store is damaged; no backup was made.
         OSError: it cannot be read or written; no backup was made.
     """
+    refuse_moved(directory)
     place = directory / "store"
     if not (place / "data.mdb").is_file():
         raise FileNotFoundError(errno.ENOENT, "No store here", str(directory))

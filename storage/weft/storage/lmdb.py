@@ -12,41 +12,41 @@ Guarantees:
     * directory and files are the owner's alone (0700, 0600).
 
 Layout of a data directory: ``owner.lock`` (pid of the holder), ``mark.json`` (how far
-the store had come), ``store/data.mdb``.
+the store had come), ``store/data.mdb``, and ``moved.json`` where the store has moved.
 """
 
 import os
 import shutil
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import Final, Self
 
 import lmdb
 
 from weft.storage.backup import backup
 from weft.storage.custody import Custody
-from weft.storage.engine import EngineFull, EngineStatistics, Item
+from weft.storage.departure import Departure, StoreGone
+from weft.storage.engine import EngineFull, EngineStatistics
 from weft.storage.errors import StoreCorrupt, StoreUnavailable
-from weft.storage.lmdb_environment import Environment, Trees
+from weft.storage.lmdb_environment import Environment
 from weft.storage.lmdb_failure import could_not_read, could_not_write
+from weft.storage.lmdb_transaction import NotingTransaction, Reading, Transaction
 from weft.storage.lock import OwnerLock
 from weft.storage.manifest import Manifest
 from weft.storage.mark import flush
 from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.migrations import MIGRATIONS, Migration, migrate
+from weft.storage.moved import StoreMoving, refuse_moved
 from weft.storage.progress import Progress
 from weft.storage.store import TreeStore
+from weft.storage.succession import Succession
 
 __all__ = ["MAP_SIZE_BYTES", "LmdbEngine", "LmdbStore"]
 
 MAP_SIZE_BYTES: Final = 64 << 30
 """Address space, not disk: growing a map while readers are open is what corrupted
 people, so it begins large (64 GiB hold some 100 million threads)."""
-
-_PAGES: Final = ("branch_pages", "leaf_pages", "overflow_pages")
-_PAGES_BESIDES: Final = 3
-"""Two meta pages and the list of trees."""
 
 
 class LmdbEngine:
@@ -57,6 +57,10 @@ class LmdbEngine:
         map_size_bytes: the virtual size to begin with.
         sync: flush at commit. False is for measurements and controls only: it loses
             acknowledged commits on power loss.
+
+    Attributes:
+        departure: what is told of each write transaction while the store is about to
+            move; set while none can begin (:meth:`hold`).
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class LmdbEngine:
     ) -> None:
         self._path = directory
         self._environment = Environment(directory, map_size_bytes, sync=sync)
+        self.departure: Departure | None = None
 
     def read(self) -> "_Visit":
         """Open a read transaction."""
@@ -75,7 +80,27 @@ class LmdbEngine:
 
     def write(self) -> "_Change":
         """Open the write transaction."""
-        return _Change(self._environment)
+        return _Change(self, self._environment)
+
+    @contextmanager
+    def hold(self) -> Generator[Transaction]:
+        """Keep write transactions from beginning, for the length of a ``with``.
+
+        Its own one is for reading, and is given up; on one OS thread.
+
+        Raises:
+            StoreReadOnly: no transaction can begin.
+        """
+        environment, user = self._environment, object()
+        try:
+            transaction = environment.begin(user, write=True)
+        except lmdb.Error as error:
+            raise could_not_write(error) from error
+        try:
+            yield Transaction(transaction, environment.trees)
+        finally:
+            transaction.abort()
+            environment.leave(user)
 
     def grow(self) -> None:
         """Double the map."""
@@ -102,86 +127,6 @@ class LmdbEngine:
     def close(self) -> None:
         """Close the environment."""
         self._environment.close()
-
-
-class _Transaction:
-    """One LMDB transaction over the named trees."""
-
-    __slots__ = ("_transaction", "_trees")
-
-    def __init__(self, transaction: lmdb.Transaction, trees: Trees) -> None:
-        self._transaction = transaction
-        self._trees = trees
-
-    def get(self, tree: str, key: bytes) -> bytes | None:
-        return cast("bytes | None", self._transaction.get(key, db=self._trees[tree]))
-
-    def scan(
-        self,
-        tree: str,
-        prefix: bytes = b"",
-        *,
-        start: bytes | None = None,
-        reverse: bool = False,
-    ) -> Iterator[Item]:
-        if prefix or reverse:
-            return self._scan(tree, prefix, start, reverse=reverse)
-        # The binding's own loop: 0.15 us an entry, and a check reads millions.
-        cursor = self._transaction.cursor(db=self._trees[tree])
-        found = cursor.set_range(start) if start else cursor.first()
-        return cast("Iterator[Item]", cursor.iternext()) if found else iter(())
-
-    def _scan(
-        self, tree: str, prefix: bytes, start: bytes | None, *, reverse: bool
-    ) -> Iterator[Item]:
-        with self._transaction.cursor(db=self._trees[tree]) as cursor:
-            if reverse:
-                found = _seek_last(cursor, prefix, start)
-            else:
-                first = max(prefix, start or b"")
-                found = cursor.set_range(first) if first else cursor.first()
-            step = cursor.prev if reverse else cursor.next
-            while found:
-                key, value = cast("Item", cursor.item())  # bytes: buffers=False
-                if not key.startswith(prefix):
-                    return
-                yield key, value
-                found = step()
-
-    def put_many(self, tree: str, items: Sequence[Item]) -> None:
-        if len(items) == 1:  # a cursor costs 2 us
-            key, value = items[0]
-            self._transaction.put(key, value, db=self._trees[tree])
-            return
-        with self._transaction.cursor(db=self._trees[tree]) as cursor:
-            cursor.putmulti(items)
-
-    def delete(self, tree: str, key: bytes) -> None:
-        self._transaction.delete(key, db=self._trees[tree])
-
-    def counts(self) -> tuple[dict[str, int], int]:
-        """Return how many entries each tree has, and how many pages are in use."""
-        stat = self._transaction.stat
-        stats = {name: stat(tree) for name, tree in self._trees.items()}
-        pages = sum(one[kind] for one in stats.values() for kind in _PAGES)
-        entries = {name: one["entries"] for name, one in stats.items()}
-        return entries, pages + _PAGES_BESIDES
-
-
-class Reading(_Transaction):
-    """A read transaction for the length of a ``with``."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: object, failure: BaseException | None, _traceback: object
-    ) -> None:
-        self._transaction.abort()
-        if isinstance(failure, lmdb.Error):
-            raise could_not_read(failure) from failure
 
 
 class _Visit:
@@ -213,18 +158,33 @@ class _Visit:
 class _Change:
     """The write transaction of an environment, for the length of a ``with``."""
 
-    __slots__ = ("_environment", "_transaction")
+    __slots__ = ("_engine", "_environment", "_transaction")
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, engine: LmdbEngine, environment: Environment) -> None:
+        self._engine = engine
         self._environment = environment
 
-    def __enter__(self) -> _Transaction:
+    def __enter__(self) -> Transaction:
         environment = self._environment
         try:
             self._transaction = environment.begin(self, write=True)
         except lmdb.Error as error:
             raise could_not_write(error) from error
-        return _Transaction(self._transaction, environment.trees)
+        # Looked at from within: it does not come or go while a transaction is open.
+        departure = self._engine.departure
+        if departure is None:
+            return Transaction(self._transaction, environment.trees)
+        return self._noting(departure)
+
+    def _noting(self, departure: Departure) -> Transaction:
+        try:
+            departure.admit()
+        except BaseException:
+            self._transaction.abort()
+            self._environment.leave(self)
+            raise
+        trees = self._environment.trees
+        return NotingTransaction(self._transaction, trees, departure.written)
 
     def __exit__(
         self, _kind: object, failure: BaseException | None, _traceback: object
@@ -244,17 +204,7 @@ class _Change:
             raise could_not_write(failure) from failure
 
 
-def _seek_last(cursor: lmdb.Cursor, prefix: bytes, end: bytes | None) -> bool:
-    """Place a cursor on the last key below ``end``, or the last with the prefix."""
-    bound = (prefix + b"\xff" * 512)[:511] if prefix else end or b""
-    if prefix and end is not None:
-        bound = min(bound, end)
-    if bound and cursor.set_range(bound):
-        return bool(cursor.prev())
-    return bool(cursor.last())
-
-
-class LmdbStore(TreeStore):
+class LmdbStore(Succession):
     """The store on disk.
 
     Args:
@@ -268,6 +218,7 @@ class LmdbStore(TreeStore):
 
     Raises:
         StoreLocked: another process, or this one, has it open.
+        StoreMoved: it has moved elsewhere.
         StoreFormatError: a newer format wrote it.
         StoreCorrupt: it is not a store, or a damaged one.
         StoreUnavailable: the file system refuses: permissions, a full disk, an error.
@@ -295,6 +246,7 @@ class LmdbStore(TreeStore):
         self, map_size_bytes: int, progress: Progress | None, *, sync: bool
     ) -> None:
         try:
+            refuse_moved(self.directory)
             place = self.directory / "store"
             if place.exists():
                 _refuse_empty(place)
@@ -306,6 +258,7 @@ class LmdbStore(TreeStore):
             try:
                 migrate(engine, self._migrations, self._custody.back_up)
                 super().__init__(engine)
+                self._lmdb = engine
                 self._custody.begin(self.seq)
             except BaseException:
                 engine.close()
@@ -335,17 +288,63 @@ class LmdbStore(TreeStore):
 
         Raises:
             FileExistsError: there is something already.
+            StoreMoved: the store has moved; back up what it is in now.
             StoreCorrupt: the store is damaged; no backup was made.
             OSError: the backup cannot be written.
         """
         return backup(self.directory, Path(to), progress)
 
+    def depart(self) -> Departure:
+        """Have what is written noted from now on, for who copies it elsewhere.
+
+        Raises:
+            StoreMoved: it has moved already.
+            StoreMoving: it is on its way already.
+            StoreReadOnly: the store cannot begin a write transaction.
+        """
+        refuse_moved(self.directory)
+        with self._lmdb.hold():  # so that no transaction is half noted
+            if self._lmdb.departure is not None:
+                raise StoreMoving
+            self._lmdb.departure = Departure(self._lmdb)
+            return self._lmdb.departure
+
+    @property
+    def is_departing(self) -> bool:
+        """Whether it is being copied elsewhere, or has gone."""
+        return self._lmdb.departure is not None
+
+    def stay(self) -> None:
+        """Note no more: nobody copies it. Only where it cannot have moved."""
+        self._lmdb.departure = None
+
+    def hand_over(self, successor: TreeStore) -> None:
+        """Go on as another store from here on; this one closes it.
+
+        Within :meth:`Departure.halt`, or a write transaction's beginning.
+
+        Args:
+            successor: has what this one has.
+        """
+        self._successor = successor
+        if self._lmdb.departure is not None:
+            self._lmdb.departure.admit = _refuse_gone
+
     def close(self) -> None:
         """Close the environment and give up the directory."""
-        super().close()
-        if self._doubt is None:  # else the file may show more than the disk holds
-            self._custody.end(self.seq)
-        self._lock.release()
+        try:
+            if self._successor is not None:
+                self._successor.close()
+        finally:
+            super().close()
+            if self._doubt is None:  # else the file may show more than the disk holds
+                self._custody.end(self._end[0])
+            self._lock.release()
+
+
+def _refuse_gone() -> None:
+    """Have no write transaction begin any more."""
+    raise StoreGone
 
 
 @contextmanager

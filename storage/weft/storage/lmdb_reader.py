@@ -20,7 +20,9 @@ import lmdb
 from weft.storage.engine import Item
 from weft.storage.errors import StoreCorrupt
 from weft.storage.keys import TREES
-from weft.storage.lmdb import MAP_SIZE_BYTES, Reading
+from weft.storage.lmdb import MAP_SIZE_BYTES
+from weft.storage.lmdb_transaction import Reading
+from weft.storage.moved import refuse_moved
 from weft.storage.snapshot import Snapshot
 from weft.storage.verify import ensure_readable
 
@@ -64,9 +66,11 @@ class LmdbReader:
             directory: the data directory.
 
         Raises:
+            StoreMoved: it has moved elsewhere.
             StoreCorrupt: it is not a store, or its pages are damaged.
             OSError: there is nothing to read.
         """
+        refuse_moved(directory)
         place = directory / "store"
         if (place / "data.mdb").is_file():
             ensure_readable(directory)

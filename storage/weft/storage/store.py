@@ -208,6 +208,7 @@ class TreeStore:
                 outcomes += [_apply(one, group, log) for one in operations]
                 group.flush()
                 log.flush()
+                self._decided(outcomes)
                 decided_ns = time.perf_counter_ns()
         except StoreReadOnly as error:
             self._unsure = True
@@ -221,6 +222,13 @@ class TreeStore:
         self._counters = group.counters
         self._recent = recent
         return outcomes
+
+    def _decided(self, outcomes: Sequence[Outcome]) -> None:
+        """Look at what a group came to, before it is committed; it may still be undone.
+
+        Raises:
+            Exception: any; nothing is changed then.
+        """
 
     def _resolve(self, failure: StoreReadOnly) -> list[Outcome]:
         """Return the outcomes of a group whose flush failed, if it took effect."""

@@ -1,7 +1,7 @@
-"""``weft export`` and ``weft import``: stores in and out of other forms."""
+"""``weft export``, ``weft import``, ``weft migrate``: stores into other forms."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -9,10 +9,14 @@ from weft.daemon.commands.choices import (
     dry_run_option,
     output_option,
     quiet_option,
+    targeted,
 )
 from weft.daemon.places import Place, StorePlace
 
-__all__ = ["export", "import_"]
+if TYPE_CHECKING:
+    from weft.daemon.target import Target
+
+__all__ = ["export", "import_", "migrate"]
 
 
 @click.command()
@@ -95,3 +99,47 @@ def import_(file: Path, data: Place, **options: Any) -> int:
     from weft.daemon.import_command import Options, import_file
 
     return import_file(file, data, Options(**options))
+
+
+@click.command()
+@click.option(
+    "--data",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The data directory; without it that of the daemon.",
+)
+@click.option(
+    "--to",
+    envvar="WEFT_CLUSTER_DSN",
+    required=True,
+    metavar="URL",
+    help="A new or empty database: postgresql://...  [env var: WEFT_CLUSTER_DSN]",
+)
+@click.option(
+    "--no-verify",
+    is_flag=True,
+    help="Do not compare the copy with the store before it goes over.",
+)
+@output_option
+@quiet_option
+@targeted(data=False)
+def migrate(
+    target: "Target",
+    directory: Path | None,
+    to: str,
+    no_verify: bool,
+    output: str,
+    quiet: bool,
+) -> int:
+    """Move a data directory into PostgreSQL, also while it is in use.
+
+    A daemon that has the directory open moves it by itself and goes on over the
+    database; callers wait for some milliseconds at the end. Interrupted, it goes on
+    where it was when it is repeated. Put the password into a password file or the
+    environment: other users of the machine see the arguments.
+    """
+    from weft.daemon.migrate_command import migrate as command
+
+    return command(
+        target, directory, to, verify=not no_verify, output=output, quiet=quiet
+    )

@@ -7,9 +7,6 @@ Guarantees: one check or repair of the whole store at a time; who comes in betwe
 told to come again.
 """
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,18 +16,16 @@ import msgspec
 from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id
 from weft.daemon.http.endpoint import Table
+from weft.daemon.http.long_work import Done, Work, begin, result_of
 from weft.daemon.http.problems import RequestFault
-from weft.daemon.http.streams import EventStream, ServerEvent
+from weft.daemon.http.streams import EventStream
 from weft.daemon.http.views import CheckView, FindingView, RepairView
-from weft.storage import SessionThreadException
 from weft.storage.check import KINDS, Kind
 from weft.storage.records import datetime_from_us
 
 __all__ = ["checks"]
 
 checks: Final = Table("consistency")
-
-PROGRESS_INTERVAL_S: Final = 0.25
 
 FINDINGS_MAX: Final = 1000
 
@@ -53,25 +48,6 @@ class RepairRequest(msgspec.Struct, forbid_unknown_fields=True):
     session_id: Id | None = None
     dry_run: bool = False
     kinds: list[Kind] | None = None
-
-
-class _Progress:
-    """How far it is; written on the OS thread that works."""
-
-    def __init__(self) -> None:
-        self.done = self.total = 0
-        self.began_s = time.monotonic()
-
-    def tell(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-
-    def event(self) -> ServerEvent:
-        elapsed_s = round(time.monotonic() - self.began_s, 3)
-        data = {"done": self.done, "total": self.total, "elapsed_s": elapsed_s}
-        return ServerEvent(data, "progress")
-
-
-Work = Callable[[_Progress], Any]
 
 
 class SummaryView(msgspec.Struct):
@@ -151,7 +127,7 @@ async def repair(
     _admit(call, session_id)
     coordinator = call.coordinator
 
-    def work(progress: _Progress) -> RepairView:
+    def work(progress: Done) -> RepairView:
         if session_id is not None:
             mending = coordinator.repair_session_inconsistencies(
                 session_id, dry_run=dry_run
@@ -186,22 +162,7 @@ async def _answer(call: Call[Any, Any], session_id: str | None, work: Work) -> A
             detail = "A check of the whole store is in progress. Come again."
             raise RequestFault(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=retry)
         site.checking = True
-    progress = _Progress()
-    task = asyncio.ensure_future(asyncio.to_thread(work, progress))
+    task, done = begin(work)
     if session_id is None:
         task.add_done_callback(lambda _: setattr(site, "checking", False))
-    if call.wants_stream():
-        return call.stream(_told(task, progress))
-    return await asyncio.shield(task)
-
-
-async def _told(
-    task: asyncio.Task[Any], progress: _Progress
-) -> AsyncIterator[ServerEvent]:
-    while not task.done():
-        yield progress.event()
-        await asyncio.wait({task}, timeout=PROGRESS_INTERVAL_S)
-    try:
-        yield ServerEvent(task.result(), "report")
-    except SessionThreadException as error:
-        yield ServerEvent({"detail": str(error), "code": type(error).__name__}, "error")
+    return await result_of(call, task, done)
