@@ -131,6 +131,42 @@ def test_a_shard_that_is_silent_because_it_is_being_started_is_left_alone() -> N
     assert [] == shards.killed
 
 
+def test_one_that_has_come_up_just_before_the_third_miss_is_left_alone() -> None:
+    """Its pings are old: they were sent to a process that was not there yet."""
+    shards = Shards()
+    supervisor = shards.supervisor(0)
+    supervisor.look()
+    shards.hanging = shards.starting = {0}
+    supervisor.look()
+    supervisor.look()
+    shards.starting = set()
+    supervisor.look()
+    assert [] == shards.killed
+    shards.hanging = set()
+    supervisor.look()
+    assert (1, 0) == (
+        supervisor.statistics().answering,
+        supervisor.statistics().killed,
+    )
+
+
+def test_one_that_hangs_once_it_has_come_up_is_killed_after_the_time_for_a_start() -> (
+    None
+):
+    shards = Shards()
+    supervisor = shards.supervisor(0)
+    supervisor.look()
+    shards.hanging = shards.starting = {0}
+    supervisor.look()
+    shards.starting = set()
+    shards.now_s = START_S + 1
+    for _ in range(2):
+        supervisor.look()
+    assert [] == shards.killed
+    supervisor.look()
+    assert [0] == shards.killed
+
+
 def test_a_shard_that_is_gone_for_good_is_made_again() -> None:
     shards = Shards()
     supervisor = shards.supervisor(0, 1)

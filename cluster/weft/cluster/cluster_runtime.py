@@ -123,7 +123,7 @@ class ClusterRuntime:
         self._router = Router(post, self._places)
         self._loop = LoopThread(0)
         self._loop.start()
-        self._streams = Streams(self._begin_stream, self._loop)
+        self._streams = Streams(self._begin_stream, self._loop, self._places.reload)
         self._cancels = Cancels(reader, self._ask_to_stop)
         self._feed = ClusterFeed(reader)
         self._timers = Timers()

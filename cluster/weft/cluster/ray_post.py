@@ -6,7 +6,6 @@ while the head is away. The one exception is an actor that Ray knows to be gone 
 good: another of its name may have been made since.
 """
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future as Call
 from concurrent.futures import wait
@@ -115,7 +114,7 @@ class RayPost:
     def reports(
         self, shards: Sequence[int], timeout_s: float
     ) -> dict[int, ShardReport]:
-        """Return how those shards are that answer in time."""
+        """Return how those shards are that answer in time, once all have been asked."""
         return self._gather("report", shards, timeout_s)
 
     def statistics(
@@ -127,14 +126,13 @@ class RayPost:
     def _gather(
         self, method: str, shards: Sequence[int], timeout_s: float
     ) -> dict[int, Any]:
-        deadline_s = time.monotonic() + timeout_s
         calls: dict[int, Call[Any]] = {}
         for shard in shards:
             try:
                 calls[shard] = self._call(shard, method)
             except ValueError:
                 continue  # it has never been started
-        wait(calls.values(), timeout=max(0.0, deadline_s - time.monotonic()))
+        wait(calls.values(), timeout=timeout_s)
         return {
             shard: call.result()
             for shard, call in calls.items()

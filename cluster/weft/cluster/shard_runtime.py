@@ -73,8 +73,8 @@ class ShardRuntime(Runtime):
 
     def _publish(self, pairs: Any) -> None:
         super()._publish(pairs)
-        seqs = [outcome.seq or 0 for _, outcome in pairs]
-        self._published = max([self._published, *seqs])
+        # Not the last of the pairs: behind them a commit across touches sessions.
+        self._published = self.store.seq
         if self._has_receiver:
             self._tell_receiver()
 

@@ -7,7 +7,12 @@ to ask afterwards what became of it. A group with such operations among others i
 transaction, too, with the fences that any of them needs. Who repeats one gets its first
 answer wherever it is sent, because the index of ``op_id`` is one for all shards.
 
+Which fences are needed is noted as an operation arrives, so that most are decided once.
+The last word has what it was decided to change: the note goes when its sender has given
+up, and threads move while it waits.
+
 Guarantees:
+    * a commit that changes the sessions of other shards proves the fences of all;
     * outcomes come in the order of the shard's log, across or not;
     * a peer that was taken over meanwhile makes an operation be tried under its new
       fence, :data:`ATTEMPTS_MAX` times, then refused without an entry in the log;
@@ -59,6 +64,21 @@ _FENCES: Final = (
 _NEWEST_LOG: Final = "SELECT max(log) FROM weft_shard"
 """It grows whenever slots move, and at no other time."""
 
+Concerned = dict[str, tuple[int, ...]]
+"""The other shards that operations concern, by ``op_id``."""
+
+
+class Unproved(Exception):
+    """A group would change sessions of shards whose fences it does not prove.
+
+    Attributes:
+        concerned: what those of its operations concern that do.
+    """
+
+    def __init__(self, concerned: Concerned) -> None:
+        super().__init__(concerned)
+        self.concerned = concerned
+
 
 class ShardSnapshot(PostgresSnapshot):
     """A snapshot of the whole database that shows the runs of one shard's threads.
@@ -102,8 +122,8 @@ class ShardStore(PostgresStore):
         options: as of :class:`PostgresStore`.
 
     Attributes:
-        across: the other shards that an operation concerns, by ``op_id``; kept by
-            whoever sends it, for as long as it is on its way.
+        across: notes of what operations concern, kept by whoever sends them for as
+            long as somebody waits.
         tell: told of outcomes, after the commit, on the writer's OS thread.
     """
 
@@ -117,13 +137,17 @@ class ShardStore(PostgresStore):
     ) -> None:
         super().__init__(dsn, shard=shard, **options)
         self._on_defect = on_defect
-        with self._postgres.read() as reading:
-            ((self._newest_log,),) = reading.rows(_NEWEST_LOG)
-        self._slots: SlotMap = self.slot_map()  # an epoch implies the own part of it
         self._shard = shard
+        try:
+            with self._postgres.read() as reading:
+                ((self._newest_log,),) = reading.rows(_NEWEST_LOG)
+            self._slots: SlotMap = self.slot_map()  # an epoch implies its own part
+        except BaseException:
+            self.close()  # else it would go on proving an epoch that nobody uses
+            raise
         self._crossing = False
         self._known_fences: dict[int, Fence] = {}
-        self.across: dict[str, tuple[int, ...]] = {}
+        self.across: Concerned = {}
         self.tell: Callable[[Sequence[Outcome]], object] = _tell_nobody
         self.crossed = 0
 
@@ -187,28 +211,61 @@ class ShardStore(PostgresStore):
         return outcomes
 
     def _apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        across = self.across
-        named = (across.get(one.op_id, ()) for one in operations) if across else ()
-        peers = tuple(sorted({shard for shards in named for shard in shards}))
-        if not peers:
-            return super().apply(operations)
+        across, concerned = self.across, Concerned()
+        if across:
+            ids = (one.op_id for one in operations)
+            concerned.update((one, across.get(one, ())) for one in ids)
         try:
-            return self._apply_across(operations, peers)
+            return self._apply_whole(operations, concerned)
         except PeerFenced:
-            return self._apply_apart(operations)
+            return self._apply_apart(operations, concerned)
 
-    def _apply_apart(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def _apply_whole(
+        self, operations: Sequence[Operation], concerned: Concerned
+    ) -> list[Outcome]:
+        """Apply a group in one transaction, with the fences that it turns out to need.
+
+        Args:
+            operations: the group.
+            concerned: what is known to be concerned; what is found out is added.
+
+        Raises:
+            PeerFenced: a peer is taken over again and again.
+        """
+        while True:
+            named = (concerned.get(one.op_id, ()) for one in operations)
+            peers = tuple(sorted({shard for shards in named for shard in shards}))
+            try:
+                if peers:
+                    return self._apply_across(operations, peers)
+                return super().apply(operations)
+            except Unproved as found:  # each time a shard more, so it comes to an end
+                for op_id, shards in found.concerned.items():
+                    both = {*concerned.get(op_id, ()), *shards}
+                    concerned[op_id] = tuple(sorted(both))
+
+    def _decided(self, outcomes: Sequence[Outcome]) -> None:
+        """Let nothing be committed without the fences of all that it concerns."""
+        proved = {self._shard, *(fence.shard for fence in self._postgres.peers)}
+        lacking: Concerned = {}
+        for outcome in outcomes:
+            shards = {self.shard_of(event.session_id) for event in outcome.events}
+            if not shards <= proved:
+                lacking[outcome.operation.op_id] = tuple(shards - {self._shard})
+        if lacking:
+            raise Unproved(lacking)
+
+    def _apply_apart(
+        self, operations: Sequence[Operation], concerned: Concerned
+    ) -> list[Outcome]:
         """Apply a group in pieces: those alone are refused whose peer is away."""
         outcomes: list[Outcome] = []
-        for peers, run in groupby(operations, lambda one: self.across.get(one.op_id)):
+        for peers, run in groupby(operations, lambda one: concerned.get(one.op_id, ())):
             group = list(run)
             try:
-                if peers is None:
-                    outcomes += super().apply(group)
-                else:
-                    outcomes += self._apply_across(group, peers)
+                outcomes += self._apply_whole(group, concerned)
             except PeerFenced:
-                words = f"Shards {list(peers or ())} are being taken over."
+                words = f"Shards {list(peers)} are being taken over."
                 busy = ShardUnavailable(words)
                 outcomes += [Outcome(one, None, error=busy) for one in group]
             except SessionThreadException as error:
@@ -246,24 +303,26 @@ class ShardStore(PostgresStore):
         whole = [*group, *self._touches(group)]
         for _ in range(ATTEMPTS_MAX - 1):
             with suppress(PeerFenced):
-                return self._cross(whole, peers)[: len(group)]
-        return self._cross(whole, peers)[: len(group)]
+                return self._cross(whole, peers, len(group))
+        return self._cross(whole, peers, len(group))
 
     def _cross(
-        self, group: Sequence[Operation], peers: tuple[int, ...]
+        self, whole: Sequence[Operation], peers: tuple[int, ...], count: int
     ) -> list[Outcome]:
         self._crossing = True
         try:
-            outcomes = self.apply_across(group, self._peers(peers))
+            outcomes = self.apply_across(whole, self._peers(peers))[:count]
         except PeerFenced as error:
             logger.info("the fences of %s have changed: %s", peers, error)
             self._known_fences.clear()
             raise
         finally:
             self._crossing = False
-        applied = (one.operation.op_id for one in outcomes if one.seq is not None)
-        self.crossed += sum(op_id in self.across for op_id in applied)
+        self.crossed += sum(map(self._is_across, outcomes))
         return outcomes
+
+    def _is_across(self, outcome: Outcome) -> bool:
+        return any(not self.owns(event.session_id) for event in outcome.events)
 
     def _peers(self, shards: tuple[int, ...]) -> list[Fence]:
         """Return fences as they were known last: it is the commit that proves them."""

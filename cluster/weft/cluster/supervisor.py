@@ -188,11 +188,12 @@ class Supervisor:
         self._missed += 1
         if self._monotonic_s() < self._may_start_until_s[shard]:
             return
-        self._misses[shard] += 1
-        if self._misses[shard] < MISSES_MAX:
-            return
+        # At each miss: at the last one it may be up, and have had no time to answer.
         if self._supervised.is_starting(shard):
             self._expect(shard)
+            return
+        self._misses[shard] += 1
+        if self._misses[shard] < MISSES_MAX:
             return
         logger.warning("shard %d hangs and is killed", shard)
         self._killed += 1

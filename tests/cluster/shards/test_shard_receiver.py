@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.cluster.local import LocalCluster
-from tests.cluster.shards.looking import WAIT_S, create, remembered
+from tests.cluster.shards.looking import WAIT_S, create, names, remembered
 from weft.cluster.reading import Reading
 from weft.cluster.shard_news import Changed, Wake
-from weft.storage import Outcome, new_id
+from weft.storage import CreateThreads, NewThread, Outcome, new_id
 
 
 @contextmanager
@@ -86,3 +86,25 @@ def test_news_of_a_thread_do_not_have_the_whole_session_read_again(
     move(thread_id, here, there).get(timeout=WAIT_S)
     assert {"t0", "t1", "t2"} == set(remembered(cluster)[here])
     assert "S" not in scanned
+
+
+def test_news_behind_a_batch_across_are_heard_at_once(
+    cluster: LocalCluster, pair: tuple[str, str]
+) -> None:
+    """Its last place in the log is that of a touched session, which is nobody's news.
+
+    Who waited for that to be published had each next answer across wait a second.
+    """
+    here, there = pair
+    thread_id = create(cluster, here, "goes")
+    unheard = cluster.post.shards[1].report(0, "").unheard
+    parts = [
+        CreateThreads(session_id=one, threads=(NewThread(new_id(), "made"),))
+        for one in pair
+    ]
+    coordinator = cluster.runtime.coordinator
+    coordinator.transact(parts).get(timeout=WAIT_S)  # by shard 0
+    moved = coordinator.transfer_thread_between_sessions(thread_id, here, there)
+    assert there == moved.get(timeout=WAIT_S).session_id  # by shard 1, which tells 0
+    assert unheard == cluster.post.shards[1].report(0, "").unheard
+    assert ["made"] == names(cluster, here) == list(remembered(cluster)[here])
