@@ -36,6 +36,7 @@ class Cron(msgspec.Struct, frozen=True, kw_only=True):
         cron_id: its name.
         payload: the request, whole.
         workflow: what its runs execute.
+        own_id: the assistant that they are of, if somebody has created it.
         schedule: five fields.
         timezone: in which they are read; None for UTC.
         thread_id: where its runs are; None for a thread each.
@@ -51,6 +52,7 @@ class Cron(msgspec.Struct, frozen=True, kw_only=True):
     cron_id: str
     payload: dict[str, Any]
     workflow: str
+    own_id: str | None = None
     schedule: str
     timezone: str | None = None
     thread_id: str | None = None

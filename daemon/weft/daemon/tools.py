@@ -127,8 +127,9 @@ class Tools:
 
     def list_workflows(self) -> list[str]:
         """Return the names of the workflows that threads can run here."""
-        found = self._remote.ask("POST", "/assistants/search", {"limit": ROWS_MAX})
-        return [each["graph_id"] for each in found]
+        wanted = {"metadata": {"created_by": "system"}, "limit": ROWS_MAX}
+        found = self._remote.ask("POST", "/assistants/search", wanted)
+        return sorted({each["graph_id"] for each in found})
 
     def list_operations(
         self,

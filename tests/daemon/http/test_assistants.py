@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.daemon.http.asking import client_of, detail_of
+from tests.daemon.http.assistant_support import search
 from tests.daemon.http.count_workflow import count
 from weft.actors import Runtime, workflow
 from weft.storage import MemoryStore
@@ -37,11 +38,6 @@ def greet(_context: Any, config: Wanted) -> Iterator[dict[str, int]]:
 def runtime() -> Iterator[Runtime]:
     with Runtime.open(store=MemoryStore(), workflows=[count, answer]) as opened:
         yield opened
-
-
-def search(client: TestClient, **wanted: Any) -> list[Any]:
-    found: list[Any] = client.post("/assistants/search", json=wanted).json()
-    return found
 
 
 def test_each_workflow_is_an_assistant(client: TestClient) -> None:
@@ -138,15 +134,17 @@ def test_a_function_says_with_its_annotations_what_it_takes(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "body"),
     [
-        ("POST", "/assistants"),
-        ("PATCH", "/assistants/count"),
-        ("DELETE", "/assistants/count"),
-        ("POST", "/assistants/count/latest"),
+        ("PATCH", "/assistants/count", {"name": "mine"}),
+        ("DELETE", "/assistants/count", None),
+        ("POST", "/assistants/count/latest", {"version": 1}),
+        ("PATCH", "/assistants/34a1e4e5-a1d3-5ab7-9eb3-90e3687600c9", {}),
     ],
 )
 def test_workflows_are_code_and_not_changed_over_http(
-    client: TestClient, method: str, path: str
+    client: TestClient, method: str, path: str, body: Any
 ) -> None:
-    assert "does not have this" in detail_of(client.request(method, path, json={}), 501)
+    detail = detail_of(client.request(method, path, json=body), 409)
+    assert "the registered workflow 'count'" in detail
+    assert "POST /assistants" in detail

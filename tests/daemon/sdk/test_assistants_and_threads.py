@@ -59,14 +59,17 @@ def test_a_graph_shows_its_nodes_and_schemas(client: SyncLangGraphClient) -> Non
     assert within == client.assistants.get_subgraphs("nest", namespace="inner")
 
 
-def test_what_is_not_there_yet_says_so(client: SyncLangGraphClient) -> None:
+def test_a_workflows_own_assistant_is_not_changed(client: SyncLangGraphClient) -> None:
     for ask in (
-        lambda: client.assistants.create("add"),
+        lambda: client.assistants.update("add", name="mine"),
+        lambda: client.assistants.set_latest("add", 1),
         lambda: client.assistants.delete("add"),
     ):
-        with pytest.raises(APIStatusError, match="does not have this yet") as caught:
+        with pytest.raises(ConflictError, match="registered workflow 'add'"):
             ask()
-        assert 501 == caught.value.status_code
+    made = client.assistants.create("add", name="mine")
+    assert "mine" == made["name"]
+    assert 6 == client.assistants.count()
 
 
 def test_threads_come_change_and_go(client: SyncLangGraphClient) -> None:

@@ -9,6 +9,7 @@ import pytest
 from langgraph_sdk import get_client, get_sync_client
 
 from tests.daemon.http.run_support import Client, serving
+from tests.daemon.sdk_runs.configured import configured
 from tests.daemon.sdk_runs.talking import talking
 from tests.integrations import graphs
 from weft.integrations.langgraph_workflow import graph_workflow
@@ -62,6 +63,7 @@ def server() -> Iterator[Client]:
         "asking": graph_workflow(graphs.asking().compile(), name="asking"),
         "nested": graph_workflow(graphs.nested().compile(), name="nested"),
         "talking": graph_workflow(talking().compile(), name="talking"),
+        "configured": graph_workflow(configured().compile(), name="configured"),
     }
     with serving(made) as opened:
         yield opened

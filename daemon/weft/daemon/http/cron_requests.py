@@ -14,13 +14,10 @@ from msgspec import UNSET, UnsetType
 
 from weft.daemon.cron_schedule import Schedule, ScheduleError, us_of
 from weft.daemon.crons import Cron, Kept
+from weft.daemon.http.assistant_runs import ordered
 from weft.daemon.http.call import Call
 from weft.daemon.http.problems import Fault, RequestFault
-from weft.daemon.http.protocol import (
-    assistant_id_of,
-    encoded,
-    workflow_name_of,
-)
+from weft.daemon.http.protocol import assistant_id_of, encoded
 from weft.daemon.http.run_requests import (
     NewRun,
     Nodes,
@@ -32,7 +29,15 @@ from weft.daemon.http.run_webhooks import check_webhook
 from weft.daemon.http.views import FreeMapping
 from weft.storage.records import datetime_from_us
 
-__all__ = ["CronChange", "CronView", "NewCron", "changed", "new_cron", "run_of"]
+__all__ = [
+    "CronChange",
+    "CronView",
+    "NewCron",
+    "assistant_id_in",
+    "changed",
+    "new_cron",
+    "run_of",
+]
 
 Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Zone = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -102,7 +107,7 @@ class CronView(msgspec.Struct):
         ending: Ending = cron.payload.get("on_run_completed") or "delete"
         return cls(
             cron_id=cron.cron_id,
-            assistant_id=assistant_id_of(cron.workflow),
+            assistant_id=assistant_id_in(cron),
             thread_id=cron.thread_id,
             on_run_completed=ending if cron.thread_id is None else None,
             end_time=_time(cron.end_us),
@@ -119,7 +124,12 @@ class CronView(msgspec.Struct):
         )
 
 
-def new_cron(
+def assistant_id_in(cron: Cron) -> str:
+    """Return the id of the assistant whose runs a cron starts."""
+    return cron.own_id or assistant_id_of(cron.workflow)
+
+
+async def new_cron(
     call: Call[Any, Any], new: NewCron, cron_id: str, thread_id: str | None, now_us: int
 ) -> Cron:
     """Return the cron that is asked for.
@@ -132,19 +142,19 @@ def new_cron(
         now_us: the time, in microseconds since the Unix epoch.
 
     Raises:
-        RequestFault: the workflow is not there, or takes no such input; it is never
+        RequestFault: the assistant is not there, or takes no such input; it is never
             due.
     """
-    names = {workflow.name for workflow in call.runtime.workflows}
-    workflow = call.runtime.workflows.get(workflow_name_of(new.assistant_id, names))
-    config_of(new, workflow)
+    order = await ordered(call, new)
+    config_of(order.new, order.workflow)
     check_webhook(call, new.webhook)
     _check_schedule(new)
     payload: dict[str, Any] = msgspec.to_builtins(new)
     return Cron(
         cron_id=cron_id,
         payload={name: value for name, value in payload.items() if value is not None},
-        workflow=workflow.name,
+        workflow=order.workflow.name,
+        own_id=order.own_id,
         schedule=new.schedule,
         timezone=new.timezone,
         thread_id=thread_id,
@@ -157,7 +167,9 @@ def new_cron(
     )
 
 
-def changed(call: Call[Any, Any], cron: Cron, change: CronChange, now_us: int) -> Cron:
+async def changed(
+    call: Call[Any, Any], cron: Cron, change: CronChange, now_us: int
+) -> Cron:
     """Return a cron as it is to be.
 
     Where its due times are others now, those that have passed do not count.
@@ -167,7 +179,7 @@ def changed(call: Call[Any, Any], cron: Cron, change: CronChange, now_us: int) -
     """
     given: dict[str, Any] = msgspec.to_builtins(change)  # without what is unset
     new = msgspec.convert({**cron.payload, **given}, NewCron)
-    found = new_cron(call, new, cron.cron_id, cron.thread_id, now_us)
+    found = await new_cron(call, new, cron.cron_id, cron.thread_id, now_us)
     goes_on = (cron.schedule, cron.timezone, cron.enabled) == (
         found.schedule,
         found.timezone,

@@ -17,13 +17,14 @@ from weft.daemon.http.cron_requests import (
     CronChange,
     CronView,
     NewCron,
+    assistant_id_in,
     changed,
     new_cron,
 )
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.json_filter import contains
 from weft.daemon.http.problems import RequestFault
-from weft.daemon.http.protocol import assistant_id_of, selected
+from weft.daemon.http.protocol import selected
 from weft.daemon.http.run_threads import op_id_of
 from weft.daemon.http.thread_states import find_thread
 from weft.storage import new_id
@@ -70,7 +71,7 @@ class CronSearch(CronFilter):
 
 _ORDERS: Final[dict[str, Callable[[Kept], Any]]] = {
     "cron_id": lambda kept: kept.cron.cron_id,
-    "assistant_id": lambda kept: assistant_id_of(kept.cron.workflow),
+    "assistant_id": lambda kept: assistant_id_in(kept.cron),
     "thread_id": lambda kept: kept.cron.thread_id,
     "created_at": lambda kept: kept.cron.created_at_us,
     "updated_at": lambda kept: kept.cron.updated_at_us,
@@ -116,7 +117,7 @@ async def count_crons(call: Call[CronFilter, None]) -> int:
 async def update_cron(call: Call[CronChange, None]) -> CronView:
     """Change a cron; its runs that have begun go on as they are."""
     kept = await _find(call)
-    cron = changed(call, kept.cron, call.body, clock_us())
+    cron = await changed(call, kept.cron, call.body, clock_us())
     await _put(call, cron)
     return CronView.of(kept._replace(cron=cron))
 
@@ -133,7 +134,7 @@ async def _create(call: Call[NewCron, None], thread_id: str | None) -> CronView:
     if call.op_id is not None:  # the key makes the id: a repetition finds the first
         kept = await Crons(call.coordinator).get(cron_id)
     if kept is None:
-        cron = new_cron(call, call.body, cron_id, thread_id, clock_us())
+        cron = await new_cron(call, call.body, cron_id, thread_id, clock_us())
         await _admit(call)
         await _put(call, cron)
         kept = Kept(cron)
@@ -171,9 +172,9 @@ def _sees(call: Call[Any, Any], kept: Kept) -> bool:
 
 def _is_wanted(kept: Kept, wanted: CronFilter) -> bool:
     cron = kept.cron
-    ids = {None, cron.workflow, assistant_id_of(cron.workflow)}
+    name = cron.workflow if cron.own_id is None else None
     return (
-        wanted.assistant_id in ids
+        wanted.assistant_id in {None, name, assistant_id_in(cron)}
         and wanted.thread_id in {None, cron.thread_id}
         and wanted.enabled in {None, cron.enabled}
         and contains(cron.payload.get("metadata") or {}, wanted.metadata or {})

@@ -133,13 +133,17 @@ class NewRun(msgspec.Struct):
 
 
 class Asked(msgspec.Struct, omit_defaults=True):
-    """How a run was asked for, as it is stored with it."""
+    """How a run was asked for, as it is stored with it.
+
+    ``own_id`` is of an assistant that somebody has created.
+    """
 
     stream_mode: list[str] = msgspec.field(default_factory=lambda: ["values"])
     stream_subgraphs: bool = False
     stream_resumable: bool = False
     multitask_strategy: Strategy = "enqueue"
     on_disconnect: Literal["cancel", "continue"] = "continue"
+    own_id: str | None = None
 
 
 def asked_of(run: Run) -> Asked:
@@ -279,6 +283,12 @@ def _wrong(path: str, words: str) -> RequestFault:
     return RequestFault(422, detail, [Fault("body", path, words)])
 
 
-def stored_metadata(new: NewRun) -> dict[str, Any]:
-    """Return what is stored with a run: the caller's data, and how it was asked for."""
-    return {**(new.metadata or {}), ASKED: msgspec.to_builtins(new.asked)}
+def stored_metadata(new: NewRun, own_id: str | None = None) -> dict[str, Any]:
+    """Return what is stored with a run: the caller's data, and how it was asked for.
+
+    Args:
+        new: the run.
+        own_id: its assistant, if that is one that somebody has created.
+    """
+    asked = msgspec.structs.replace(new.asked, own_id=own_id)
+    return {**(new.metadata or {}), ASKED: msgspec.to_builtins(asked)}

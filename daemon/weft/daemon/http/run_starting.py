@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from weft.actors import Workflow
+from weft.daemon.http.assistant_runs import ordered
 from weft.daemon.http.call import Call
 from weft.daemon.http.first_answer import first_answers
-from weft.daemon.http.protocol import ProtocolRun, workflow_name_of
+from weft.daemon.http.protocol import ProtocolRun
 from weft.daemon.http.run_history import failure_of
 from weft.daemon.http.run_places import ALL_BEFORE, Place
 from weft.daemon.http.run_reader import RunReader
@@ -20,7 +21,7 @@ from weft.daemon.http.run_requests import (
     tape_modes,
 )
 from weft.daemon.http.run_threads import op_id_of, own_thread, thread_for
-from weft.daemon.http.run_webhooks import check_webhook, note_webhook
+from weft.daemon.http.run_webhooks import check_webhook, wished
 from weft.daemon.http.thread_states import state_at
 from weft.storage import Run, Snapshot
 
@@ -57,42 +58,42 @@ async def start(
         number: which of the runs that are asked for at once.
 
     Raises:
-        RequestFault: the workflow is not there, or takes no such input.
+        RequestFault: the assistant is not there, or takes no such input.
         ThreadNotFound: the thread is not there.
         ThreadBusy: a run is before it, and it is not to wait.
     """
-    runtime = call.runtime
-    names = {workflow.name for workflow in runtime.workflows}
-    workflow = runtime.workflows.get(workflow_name_of(new.assistant_id, names))
+    order = await ordered(call, new)
+    new, workflow = order.new, order.workflow
     config = config_of(new, workflow)
     check_webhook(call, new.webhook)
     is_temporary = thread_id is None and new.on_completion != "keep"
     if thread_id is None:
-        thread_id = await own_thread(call, new, workflow, number)
+        thread_id = await own_thread(call, order, number)
     else:
-        thread_id = await thread_for(call, thread_id, new, workflow)
+        thread_id = await thread_for(call, thread_id, order)
     op_id = op_id_of(call, f"run {number}") if number else call.op_id
     if not first_answers(call, op_id, "StartRun"):
         await _go_back(call, new, thread_id, workflow)
     tape = None
     if streams or new.stream_resumable or call.site.watch.is_watched(thread_id):
         tape = call.site.tapes.blank(tape_modes(new.modes, workflow))
-    with call.site.watch.holding(thread_id):
-        run = await call.coordinator.start_run(
-            config,
-            thread_id=thread_id,
-            workflow=workflow.name,
-            if_running=new.multitask_strategy or "enqueue",
-            after_seconds=new.after_seconds or 0.0,
-            metadata=stored_metadata(new),
-            stream=tape,
-            mode="states" if tape is None else tape.modes,
-            op_id=op_id,
-            timeout_s=call.timeout_s,
-        )
-        if tape is not None:
-            call.site.tapes.enter(tape, run)
-    await note_webhook(call, new.webhook, run)
+    async with wished(call, new.webhook, thread_id, op_id) as wish:
+        with call.site.watch.holding(thread_id):
+            run = await call.coordinator.start_run(
+                config,
+                thread_id=thread_id,
+                workflow=workflow.name,
+                if_running=new.multitask_strategy or "enqueue",
+                after_seconds=new.after_seconds or 0.0,
+                metadata=stored_metadata(new, order.own_id),
+                stream=tape,
+                mode="states" if tape is None else tape.modes,
+                op_id=wish.op_id,
+                timeout_s=call.timeout_s,
+            )
+            wish.run_id = run.run_id
+            if tape is not None:
+                call.site.tapes.enter(tape, run)
     if is_temporary:
         call.site.temporary.follow(thread_id, run.run_id)
     return Started(run, is_temporary)
@@ -173,6 +174,8 @@ def view_of(run: Run) -> ProtocolRun:
         "on_disconnect": asked.on_disconnect,
     }
     view = ProtocolRun.of(run, metadata_of_run(run), kwargs, asked.multitask_strategy)
+    if asked.own_id is not None:
+        view.assistant_id = asked.own_id
     if run.status == "interrupted" and failure_of(run) is None:
         view.status = "success"
     return view

@@ -4,50 +4,55 @@ import contextlib
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from weft.actors import Workflow
+from weft.daemon.http.assistant_runs import Order
 from weft.daemon.http.call import Call
 from weft.daemon.http.protocol import SESSION_ID
 from weft.daemon.http.run_leftovers import STATELESS_SESSION
-from weft.daemon.http.run_requests import NewRun
-from weft.daemon.http.thread_creation import GRAPH_ID, NewProtocolThread, create
-from weft.storage import ThreadExists, new_id
+from weft.daemon.http.thread_creation import NewProtocolThread, create
+from weft.storage import Thread, ThreadExists, new_id
 
 __all__ = ["op_id_of", "own_thread", "thread_for"]
 
 _NAMESPACE: Final = UUID("3d0a5a0c-60a5-5d9b-9f0e-1f3c7a3f5e11")
 
 
-async def thread_for(
-    call: Call[Any, Any], thread_id: str, new: NewRun, workflow: Workflow
-) -> str:
+async def thread_for(call: Call[Any, Any], thread_id: str, order: Order) -> str:
     """Return the thread on which a run is to be started, created if that is asked for.
 
     Raises:
         ThreadNotFound: it is not there, or not seen.
     """
-    if new.if_not_exists == "create":
-        with call.runtime.store.read() as snapshot:
-            known = snapshot.thread(thread_id)
-        if known is None:
-            metadata = {GRAPH_ID: workflow.name}
-            with contextlib.suppress(ThreadExists):  # created by another at that time
-                await create(call, NewProtocolThread(thread_id, metadata))
-    return call.access.thread(thread_id)
+    if order.new.if_not_exists == "create" and _find(call, thread_id) is None:
+        with contextlib.suppress(ThreadExists):  # created by another at that time
+            await create(call, NewProtocolThread(thread_id, order.about))
+    call.access.thread(thread_id)
+    if order.own_id is not None:
+        await _note(call, thread_id, order.about)
+    return thread_id
 
 
-async def own_thread(
-    call: Call[Any, Any], new: NewRun, workflow: Workflow, number: int = 0
-) -> str:
+async def _note(call: Call[Any, Any], thread_id: str, about: dict[str, Any]) -> None:
+    """Have a thread tell which assistant was on it last."""
+    thread = _find(call, thread_id)
+    if thread is not None and not about.items() <= thread.metadata.items():
+        await call.coordinator.update_thread(thread_id, metadata=about)
+
+
+def _find(call: Call[Any, Any], thread_id: str) -> Thread | None:
+    with call.runtime.store.read() as snapshot:
+        return snapshot.thread(thread_id)
+
+
+async def own_thread(call: Call[Any, Any], order: Order, number: int = 0) -> str:
     """Create a thread for one run and return its id.
 
     Args:
         call: who asks.
-        new: the run.
-        workflow: what it executes.
+        order: the run.
         number: which of the runs that are asked for at once.
     """
-    metadata = {GRAPH_ID: workflow.name}
-    if new.on_completion != "keep":
+    metadata = order.about
+    if order.new.on_completion != "keep":
         metadata[SESSION_ID] = _session_of(call.access.owner)
     thread_id = op_id_of(call, f"thread {number}") or new_id()
     op_id = op_id_of(call, f"create {number}")

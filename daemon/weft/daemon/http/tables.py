@@ -3,6 +3,7 @@
 from typing import Final
 
 from weft.daemon.http.actor_figures import actor_figures
+from weft.daemon.http.assistant_graphs import assistant_graphs
 from weft.daemon.http.assistants import assistants
 from weft.daemon.http.checks import checks
 from weft.daemon.http.crons import crons
@@ -14,7 +15,7 @@ from weft.daemon.http.info import info
 from weft.daemon.http.interactions import interactions
 from weft.daemon.http.items import items
 from weft.daemon.http.log import log
-from weft.daemon.http.planned import planned
+from weft.daemon.http.migrations import migrations
 from weft.daemon.http.probes import probes
 from weft.daemon.http.protocol_commands import protocol_commands
 from weft.daemon.http.protocol_states import protocol_states
@@ -42,6 +43,7 @@ TABLES: Final[tuple[Table, ...]] = (
     store_figures,
     info,
     assistants,
+    assistant_graphs,
     sessions,
     thread_search,
     protocol_threads,
@@ -60,8 +62,8 @@ TABLES: Final[tuple[Table, ...]] = (
     interactions,
     items,
     checks,
+    migrations,
     log,
-    planned,
     page,
 )
 """In this order paths are matched: a literal path before one with a part in its

@@ -40,7 +40,31 @@ const steps = {
     assert.ok(drawn.nodes.some((node) => node.id === "double"));
     const schemas = await assistants.getSchemas("add");
     assert.deepEqual(Object.keys(schemas.state_schema.properties).sort(), ["log", "n"]);
-    assert.equal(await status(assistants.create({ graphId: "add" })), 501);
+    assert.equal(await status(assistants.delete("add")), 409);
+  },
+
+  async "an assistant of one's own has versions"() {
+    const made = await assistants.create({
+      graphId: "count",
+      name: "from js",
+      context: { tone: "dry" },
+      metadata: { from: "js" },
+    });
+    const assistantId = made.assistant_id;
+    assert.deepEqual(made.config, { configurable: { tone: "dry" } });
+    const same = { graphId: "add", assistantId };
+    assert.equal(await status(assistants.create(same)), 409);
+    assert.deepEqual(await assistants.create({ ...same, ifExists: "do_nothing" }), made);
+    const changed = await assistants.update(assistantId, { name: "later", metadata: { n: 2 } });
+    assert.deepEqual([changed.version, changed.metadata], [2, { from: "js", n: 2 }]);
+    const versions = await assistants.getVersions(assistantId, { limit: 5 });
+    assert.deepEqual(versions.map((each) => each.name), ["later", "from js"]);
+    assert.equal((await assistants.setLatest(assistantId, 1)).name, "from js");
+    const found = await assistants.search({ metadata: { from: "js" }, select: ["name"] });
+    assert.deepEqual(found, [{ name: "from js" }]);
+    assert.equal(await assistants.count({ graphId: "count" }), 2);
+    await assistants.delete(assistantId);
+    assert.equal(await status(assistants.get(assistantId)), 404);
   },
 
   async "threads come, change and go"() {
