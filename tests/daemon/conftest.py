@@ -1,4 +1,4 @@
-"""Logs and runtimes for the tests of the daemon."""
+"""Logs, runtimes and receivers for the tests of the daemon."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.image import Image
+from tests.daemon.receiver import Receiver, receiving
 from tests.daemon.replaying import EXAMPLES, image_of, run_replay
 from weft.actors import Runtime
 from weft.daemon.chat import chat
@@ -49,3 +50,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Image:
     with Runtime.open(directory, workflows=[chat]) as runtime:
         run_replay(runtime, plan_logs(EXAMPLES))
     return image_of(directory)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Return a receiver of webhooks."""
+    with receiving() as opened:
+        yield opened

@@ -1,6 +1,5 @@
 """A real receiver of webhooks on loopback."""
 
-import socket
 import ssl
 import threading
 from collections.abc import Generator
@@ -123,11 +122,3 @@ def receiving(tls: ssl.SSLContext | None = None, port: int = 0) -> Generator[Rec
         finally:
             server.shutdown()
             serving.join()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

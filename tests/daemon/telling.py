@@ -1,5 +1,7 @@
 """A server whose runs tell a receiver of their ends."""
 
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +9,13 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
+from tests.daemon.http.asking import bearer
 from tests.daemon.http.run_support import TIMEOUT_S, Client, count, fail, linger
 from tests.daemon.receiver import LOOPBACK
 from weft.actors import Runtime
+from weft.daemon import webhook_retry
 from weft.daemon.app import create_app
 from weft.daemon.http import HttpSettings, Tokens
 from weft.daemon.listen import Address, bind
@@ -39,6 +44,21 @@ class TellingClient(Client):
         answer = self.post("/threads/t/runs", json=asked)
         return answer.raise_for_status().json()
 
+    def settled(self, token: str = "") -> dict[str, float]:
+        """Wait until nothing is to be told, and return the numbers of webhooks."""
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while self.webhooks.statistics().waiting or self.webhooks._open:
+            assert time.monotonic() < deadline_s
+            threading.Event().wait(0.005)
+        page = self.get("/metrics", headers=bearer(token) if token else {})
+        lines = page.raise_for_status().text.splitlines()
+        parted = [line.partition(" ") for line in lines]
+        return {
+            name: float(number)
+            for name, _, number in parted
+            if name.startswith("weft_webhook")
+        }
+
 
 @contextmanager
 def telling(
@@ -49,14 +69,19 @@ def telling(
     tokens: Path | None = None,
     **config: Any,
 ) -> Generator[TellingClient]:
-    """Serve small workflows, with a thread ``t``, for the time of a with block."""
+    """Serve small workflows, with a thread ``t``, for the time of a with block.
+
+    The first attempts to tell of a run follow each other within a tenth of a second.
+    """
     known = {"count": count, "fail": fail, "linger": linger, **dict(workflows)}
     store = MemoryStore() if store is None else store
     settings = msgspec.convert(LOCAL | config, WebhooksConfig)
     with (
+        pytest.MonkeyPatch.context() as patch,
         Runtime.open(store=store, workflows=known) as runtime,
         Webhooks(runtime, settings, outbox, Signer(secrets)) as webhooks,
     ):
+        patch.setattr(webhook_retry, "FIRST_S", 0.1)
         app = create_app(runtime, HttpSettings(), Tokens(tokens), webhooks)
         with (
             BackgroundServer(

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from tests.daemon.receiver import LOOPBACK, Answer, free_port, receiving
+from tests.daemon.receiver import LOOPBACK, Answer, receiving
+from tests.ports import free_port
 from weft.daemon.webhook_guard import Address, Forbidden, Guard
 from weft.daemon.webhook_network import GuardedNetwork, Resolve, resolve
 from weft.daemon.webhook_outcome import Outcome

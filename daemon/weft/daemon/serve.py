@@ -10,13 +10,15 @@ Guarantees:
       handed out; the store is closed.
     * The second signal, in any phase, ends the waiting. What was acknowledged is kept
       all the same, and runs that have not ended are taken over at the next start.
-    * SIGHUP reads the tokens again; streams of tokens that have gone are ended.
+    * SIGHUP reads the tokens again, and the secrets of webhooks; streams of tokens that
+      have gone are ended.
     * systemd, where it is the one who started it, is told of each of these; sockets
       that it has bound take the place of those of the configuration.
 """
 
 import resource
 import socket
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
@@ -30,18 +32,20 @@ from weft.daemon.checking import Checker, CheckSettings
 from weft.daemon.cluster_opening import open_cluster
 from weft.daemon.config import Config, ConfigError
 from weft.daemon.http.history import Sampler
-from weft.daemon.http.tokens import TokenError, Tokens
+from weft.daemon.http.tokens import Tokens
 from weft.daemon.listen import Address, ListenError, bind, bind_unix, url_of
 from weft.daemon.logs import logging_to, say
 from weft.daemon.meeting_place import bind_default, default_socket
 from weft.daemon.metrics_setup import collected_by, load_reader
 from weft.daemon.notify import Heartbeat, Notifier, gets_on
 from weft.daemon.opening import open_runtime
+from weft.daemon.places import Place, is_database, name_of
 from weft.daemon.request_log import RequestLog
 from weft.daemon.server import HttpServer
 from weft.daemon.stop import Stop, reload_signal, stop_signals
 from weft.daemon.tls import Tls, check_tls
 from weft.daemon.tracing_setup import load_tracing
+from weft.daemon.unusable import Unusable
 from weft.daemon.webhook_signature import Signer
 from weft.daemon.webhooks import Webhooks
 from weft.daemon.workflows import Registry, load_workflows
@@ -108,7 +112,7 @@ def serve(config: Config) -> None:
             message_size_bytes_max=http.body_size_bytes_max,
             on_rejected=app.site.counter.reject_connection,
         )
-        reload = reload_signal(lambda: _reload(app, server, tokens, notifier))
+        reload = reload_signal(lambda: _reload(app, server, tokens, signer, notifier))
         stack.enter_context(reload)
         stack.enter_context(_heartbeat(notifier, runtime))
         stack.enter_context(stop_signals(Stop(lambda: _stop(server, runtime))))
@@ -123,8 +127,10 @@ def serve(config: Config) -> None:
 
 
 def _place_of(config: Config) -> Path | str:
-    address = config.daemon.cluster
-    return _data_of(config) if address is None else f"the cluster at {address}"
+    if config.daemon.cluster is not None:
+        return f"the cluster at {config.daemon.cluster}"
+    data = _data_of(config)
+    return name_of(data) if is_database(data) else data
 
 
 def _open(config: Config, workflows: Registry, executor: Executors | None) -> Runtime:
@@ -146,14 +152,16 @@ def _webhooks_of(config: Config, runtime: Runtime, signer: Signer) -> Webhooks |
         return None
     outbox = webhooks.outbox_path
     if outbox is None and config.daemon.cluster is None:
-        outbox = _data_of(config) / "webhooks"
+        data = _data_of(config)
+        outbox = None if is_database(data) else Path(data) / "webhooks"
     return Webhooks(runtime, webhooks, outbox, signer)
 
 
-def _data_of(config: Config) -> Path:
-    if config.daemon.data is None:
+def _data_of(config: Config) -> Place:
+    data = config.daemon.data
+    if data is None:
         raise ConfigError("No data directory is named", "Give --data DIR.")
-    return Path(config.daemon.data)
+    return data if is_database(data) else Path(data)
 
 
 def _tls_of(config: Config) -> Tls | None:
@@ -211,19 +219,26 @@ def _allow_files(connections_max: int) -> None:
 
 
 def _reload(
-    app: Application, server: HttpServer, tokens: Tokens, notifier: Notifier
+    app: Application,
+    server: HttpServer,
+    tokens: Tokens,
+    signer: Signer,
+    notifier: Notifier,
 ) -> None:
-    """Read the tokens again; in a signal handler."""
+    """Read the tokens and the secrets of webhooks again; in a signal handler."""
     notifier.reloading()
-    try:
-        number = tokens.reload()
-    except TokenError as error:
-        words = f"{error} The tokens are the same as before."
-    else:
-        server.call_soon(lambda: app.site.streams.revoke(tokens.knows))
-        words = f"reloaded; tokens: {number}"
+    told = [_again("tokens", tokens.reload), _again("webhook secrets", signer.reload)]
+    server.call_soon(lambda: app.site.streams.revoke(tokens.knows))
+    words = "reloaded; " + "; ".join(told)
     say(words)
     notifier.ready(words)
+
+
+def _again(what: str, reload: Callable[[], int]) -> str:
+    try:
+        return f"{what}: {reload()}"
+    except Unusable as error:
+        return f"{error} The {what} are the same as before"
 
 
 def _begin_to_stop(app: Application, notifier: Notifier) -> None:

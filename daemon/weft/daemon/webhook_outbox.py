@@ -1,9 +1,10 @@
 """Which runs' ends are still to be told, and to whom: a file for each.
 
-It is written before the client learns that its run has begun, and removed when the
-receiver has taken the webhook, or is given up. So whatever happens to the process
-between, the next one tells. URLs hold secrets more often than not: that is why they
-stand here, and in no record that others can read.
+It is written before the run is started, as a wish under the start's idempotency key,
+renamed when the run is known, and removed when the receiver has taken the webhook, or
+is given up. So whatever happens to the process between, the next one tells: what became
+of a start it finds in the store's log. URLs hold secrets more often than not: that is
+why they stand here, and in no record that others can read.
 
 Guarantees: what was entered is there after a loss of power; a file is whole or not
 there; nobody else can read it; a damaged one is told, and keeps no other.
@@ -17,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.daemon.unusable import Unusable
 from weft.storage.mark import write_whole
@@ -25,10 +27,11 @@ __all__ = ["Noted", "Outbox", "OutboxError"]
 
 logger = logging.getLogger("weft.webhooks")
 
-_RUN_ID: Final = re.compile(r"[0-9a-f-]{1,64}")
+_NAME: Final = re.compile(r"[0-9a-f-]{1,64}(\.wish)?")
 """Runs that are started over HTTP have generated ids."""
 
 _DRAFT: Final = ".new"
+_WISH: Final = ".wish"
 
 
 class OutboxError(Unusable):
@@ -44,12 +47,20 @@ class Noted(msgspec.Struct, frozen=True):
         url: whom to tell.
         owner: who asked for it, and must own the thread's session still; None for
             somebody who sees all.
+        op_id: the idempotency key of its start, as long as nobody knows what came of
+            that; ``run_id`` stands in for the run's then. None from then on.
     """
 
     run_id: str
     thread_id: str
     url: str
     owner: str | None = None
+    op_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return self.run_id if self.op_id is None else f"{self.run_id}{_WISH}"
 
     @property
     def host(self) -> str:
@@ -74,14 +85,28 @@ class Outbox:
             OSError: that was not possible.
         """
         if self._directory is not None:
-            path = self._path(self._directory, noted.run_id)
+            path = self._path(self._directory, noted.name)
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(path, msgspec.json.encode(noted))
 
-    def remove(self, run_id: str) -> None:
+    def settle(self, wish: Noted, run_id: str) -> Noted:
+        """Have a wish be of the run that was started, and return it so.
+
+        Without a flush: a loss of power brings the wish back, and it is settled again.
+
+        Raises:
+            OSError: that was not possible.
+        """
+        noted = replace(wish, run_id=run_id, op_id=None)
+        if self._directory is not None:
+            path = self._path(self._directory, noted.name)
+            self._path(self._directory, wish.name).replace(path)
+        return noted
+
+    def remove(self, name: str) -> None:
         """Remove one, if it is there; a loss of power may bring it back."""
         if self._directory is not None:
-            self._path(self._directory, run_id).unlink(missing_ok=True)
+            self._path(self._directory, name).unlink(missing_ok=True)
 
     def read(self) -> list[Noted]:
         """Return what processes before this one have not told.
@@ -98,10 +123,10 @@ class Outbox:
             raise OutboxError(f"{words}: {error.strerror}", "Mend it.") from error
 
     @staticmethod
-    def _path(directory: Path, run_id: str) -> Path:
-        if not _RUN_ID.fullmatch(run_id):
-            raise ValueError(f"{run_id!r} is no generated id.")
-        return directory / run_id
+    def _path(directory: Path, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no generated id.")
+        return directory / name
 
 
 def _read(directory: Path) -> Iterator[Noted]:
@@ -110,6 +135,10 @@ def _read(directory: Path) -> Iterator[Noted]:
             path.unlink(missing_ok=True)
             continue
         try:
-            yield msgspec.json.decode(path.read_bytes(), type=Noted)
+            noted = msgspec.json.decode(path.read_bytes(), type=Noted)
         except msgspec.DecodeError:  # its words would show a part of the URL
             logger.warning("%s is damaged: nobody is told of that run", path)
+            continue
+        if noted.op_id is not None and path.suffix != _WISH:  # settled since
+            noted = replace(noted, run_id=path.name, op_id=None)
+        yield noted

@@ -44,7 +44,18 @@ class Signer:
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self._path = path
         self._secrets = () if path is None else _read(path)
+
+    def reload(self) -> int:
+        """Read the file again; return how many secrets there are.
+
+        Raises:
+            SecretError: it cannot be used; the secrets are the same as before.
+        """
+        if self._path is not None:
+            self._secrets = _read(self._path)
+        return len(self._secrets)
 
     def headers(self, webhook_id: str, at_s: int, body: bytes) -> dict[str, str]:
         """Return the headers of a webhook.

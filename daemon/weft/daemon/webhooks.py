@@ -1,12 +1,14 @@
 """Webhooks: telling others that runs have ended.
 
-A run that was started with a URL stands in the outbox from before its client learns of
-it until the receiver has taken its end. An OS thread of its own, with an event loop,
-tells; requests of clients never wait for it.
+A run that is to be started with a URL stands in the outbox from before that until the
+receiver has taken its end. An OS thread of its own, with an event loop, tells; requests
+of clients never wait for it.
 
 Guarantees:
     * at least once: kill -9 at any moment between makes the next process tell, and the
       receiver knows a repetition by its ``webhook-id``, which is the run's;
+    * a start of which nobody has heard what came of it (the process died, or had no
+      answer in time) is looked for in the store's log, for ``DOUBT_S``;
     * at the end of the process requests under way get ``STOP_TIMEOUT_S``; what was not
       taken then is told by the next one.
 
@@ -17,9 +19,13 @@ thread that exists for its run only stays until then.
 import asyncio
 import contextlib
 import logging
+import time
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from weft.actors import Future, Runtime
 from weft.daemon.webhook_config import WebhooksConfig
@@ -27,7 +33,7 @@ from weft.daemon.webhook_courier import Courier
 from weft.daemon.webhook_outbox import Noted, Outbox
 from weft.daemon.webhook_signature import Signer
 from weft.metrics import WebhookStatistics
-from weft.storage import Overloaded, SessionThreadException, StoreClosed
+from weft.storage import Overloaded, Run, SessionThreadException, StoreClosed
 
 if TYPE_CHECKING:
     from weft.daemon.webhook_network import Resolve
@@ -41,6 +47,14 @@ STOP_TIMEOUT_S: Final = 2.0
 
 WAITING_MAX: Final = 10_000
 """Runs that are to be told of: each is a task, and a file."""
+
+DOUBT_S: Final = 120.0
+"""How long a start may still be on its way: four times what a request gets."""
+
+LOOK_S: Final = 0.1
+"""Before the second look; before each further one twice as long."""
+
+_run_in: Final = msgspec.msgpack.Decoder(Run).decode
 
 
 class Webhooks:
@@ -63,6 +77,7 @@ class Webhooks:
         resolver: "Resolve | None" = None,
     ) -> None:
         self._guard = config.guard
+        self._runtime = runtime
         self._courier = Courier(runtime, config, signer or Signer(), resolver)
         self._outbox = Outbox(directory)
         self._open: dict[str, dict[str, Future[None]]] = {}
@@ -100,19 +115,40 @@ class Webhooks:
             words = f"The ends of {WAITING_MAX} runs are to be told already."
             raise Overloaded(words, details={"retry_after_s": 5.0})
 
-    def follow(self, noted: Noted) -> None:
-        """Tell of a run's end, and whatever happens; takes a flush of the disk.
+    def wish(self, noted: Noted) -> None:
+        """Write down whom to tell of a run before it starts; takes a flush of the disk.
+
+        Args:
+            noted: with the key of the start. :meth:`follow`, :meth:`doubt` or
+                :meth:`forget` it then.
 
         Raises:
             OSError: it could not be written down.
         """
         self._outbox.enter(noted)
+
+    def follow(self, wish: Noted, run_id: str) -> None:
+        """Tell of a run's end, and whatever happens: it has started."""
+        try:
+            noted = self._outbox.settle(wish, run_id)
+        except OSError as error:  # the next process settles it, and tells twice
+            logger.warning("run %s is noted as a wish only: %s", run_id, error.strerror)
+            noted = replace(wish, run_id=run_id, op_id=None)
         self._begin(noted)
+
+    def doubt(self, wish: Noted) -> None:
+        """Find out whether a run has started, and tell of its end if so."""
+        self._begin(wish)
+
+    def forget(self, wish: Noted) -> None:
+        """Tell of nothing: the start was refused."""
+        self._outbox.remove(wish.name)
 
     async def told(self, thread_id: str) -> None:
         """Wait until all is told of a thread's runs, or given up; on any event loop."""
-        for future in list(self._open.get(thread_id, {}).values()):
-            await future
+        while of_thread := dict(self._open.get(thread_id, {})):
+            for future in of_thread.values():
+                await future
 
     def _begin(self, noted: Noted) -> None:
         """Follow a run, unless that is done already; from any OS thread."""
@@ -153,8 +189,13 @@ class Webhooks:
 
     async def _tell(self, noted: Noted) -> None:
         try:
-            await self._courier.tell(noted)
-            self._outbox.remove(noted.run_id)
+            if noted.op_id is None:
+                await self._courier.tell(noted)
+                self._outbox.remove(noted.name)
+            elif run_id := await self._started(noted.op_id):
+                self.follow(noted, run_id)
+            else:
+                self._outbox.remove(noted.name)
         except StoreClosed:  # the next process tells
             return
         except (SessionThreadException, OSError):
@@ -164,3 +205,17 @@ class Webhooks:
                 extra={"run_id": noted.run_id, "thread_id": noted.thread_id},
             )
         self._end(noted)
+
+    async def _started(self, op_id: str) -> str | None:
+        """Return the run that was started under a key, None if none was."""
+        until_s, pause_s = time.monotonic() + DOUBT_S, LOOK_S
+        while True:
+            with self._runtime.store.read() as snapshot:
+                record = snapshot.operation(op_id)
+            if record is not None:
+                is_start = (record.kind, record.outcome) == ("StartRun", "applied")
+                return _run_in(record.result_raw).run_id if is_start else None
+            if time.monotonic() >= until_s:
+                return None
+            await asyncio.sleep(pause_s)
+            pause_s *= 2

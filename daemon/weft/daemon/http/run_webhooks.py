@@ -1,15 +1,22 @@
-"""Runs whose end is told to a URL: refused or written down as they start."""
+"""Runs whose end is told to a URL: refused, or written down before they start."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from weft.daemon.http.call import Call
 from weft.daemon.http.problems import Fault, RequestFault
 from weft.daemon.webhook_guard import Forbidden
 from weft.daemon.webhook_outbox import Noted
-from weft.storage import Run
+from weft.storage import SessionThreadException, new_id
 
-__all__ = ["check_webhook", "note_webhook"]
+if TYPE_CHECKING:
+    from weft.daemon.http.site import Telling
+
+__all__ = ["Wish", "check_webhook", "wished"]
 
 
 def check_webhook(call: Call[Any, Any], url: str | None) -> None:
@@ -34,21 +41,62 @@ def check_webhook(call: Call[Any, Any], url: str | None) -> None:
         raise _fault(status, words, "See [webhooks] of the configuration.") from error
 
 
-async def note_webhook(call: Call[Any, Any], url: str | None, run: Run) -> None:
-    """Write down whom to tell of a run, before its client learns that it began.
+class Wish(msgspec.Struct):
+    """A run that is to start, and whose end may be told.
+
+    Attributes:
+        op_id: the idempotency key to start it with; None for any.
+        run_id: of the run, once it has started.
+        is_refused: it has not, and will not.
+    """
+
+    op_id: str | None
+    run_id: str | None = None
+    is_refused: bool = False
+
+
+@asynccontextmanager
+async def wished(
+    call: Call[Any, Any], url: str | None, thread_id: str, op_id: str | None
+) -> AsyncGenerator[Wish]:
+    """Have whom to tell written down while a run is started in an async with block.
+
+    Args:
+        call: who asks.
+        url: whom to tell; None for nobody.
+        thread_id: the run's.
+        op_id: the idempotency key of its start; None for none.
 
     Raises:
-        RequestFault: 503, that was not possible; the run goes on.
+        RequestFault: 503, that was not possible; nothing was started.
     """
     webhooks = call.site.webhooks
     if url is None or webhooks is None:
+        yield Wish(op_id)
         return
-    noted = Noted(run.run_id, run.thread_id, url, call.access.owner)
+    wish = Wish(op_id or new_id())
+    noted = Noted(new_id(), thread_id, url, call.access.owner, wish.op_id)
+    await _write_down(call, webhooks, noted)
     try:
-        await call.beside(lambda: webhooks.follow(noted))
+        yield wish
+    except SessionThreadException as error:
+        wish.is_refused = error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
+        raise
+    finally:
+        if wish.run_id is not None:
+            webhooks.follow(noted, wish.run_id)
+        elif wish.is_refused:
+            webhooks.forget(noted)
+        else:
+            webhooks.doubt(noted)
+
+
+async def _write_down(call: Call[Any, Any], webhooks: "Telling", noted: Noted) -> None:
+    try:
+        await call.beside(lambda: webhooks.wish(noted))
     except OSError as error:
-        words = f"Run {run.run_id} goes on, but its webhook could not be written down"
-        remedy = "Repeat the request with its Idempotency-Key, or join the run."
+        words = "No run was started, for its webhook could not be written down"
+        remedy = "Mend the disk, or leave the webhook out."
         status = HTTPStatus.SERVICE_UNAVAILABLE
         raise _fault(status, f"{words}: {error.strerror}", remedy) from error
 

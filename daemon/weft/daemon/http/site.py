@@ -43,8 +43,20 @@ class Telling(Protocol):
         """Refuse a URL that nobody is told at."""
         ...
 
-    def follow(self, noted: "Noted") -> None:
-        """Tell of a run's end, whatever happens."""
+    def wish(self, noted: "Noted") -> None:
+        """Write down whom to tell of a run that is about to start."""
+        ...
+
+    def follow(self, wish: "Noted", run_id: str) -> None:
+        """Tell of the end of a run that has started, whatever happens."""
+        ...
+
+    def doubt(self, wish: "Noted") -> None:
+        """Find out whether a run has started, and tell of its end if so."""
+        ...
+
+    def forget(self, wish: "Noted") -> None:
+        """Tell of nothing: the start was refused."""
         ...
 
     async def told(self, thread_id: str) -> None:

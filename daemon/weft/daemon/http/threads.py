@@ -10,6 +10,7 @@ from weft.actors import ThreadSpec
 from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id, Name
 from weft.daemon.http.endpoint import Table
+from weft.daemon.http.missing_session import MissingSession
 from weft.daemon.http.views import AssociationView, ThreadView
 from weft.storage import (
     CreateThreads,
@@ -42,17 +43,16 @@ class ThreadConfig(msgspec.Struct, forbid_unknown_fields=True):
         )
 
 
-class NewThreads(msgspec.Struct, forbid_unknown_fields=True):
+class NewThreads(MissingSession, forbid_unknown_fields=True):
     """Threads to be created, all or none.
 
     With ``create_session`` the session is created in the same transaction if it is
-    missing.
+    missing; ``create`` is the same.
     """
 
     threads: Annotated[
         list[ThreadConfig], msgspec.Meta(min_length=1, max_length=PARTS_MAX)
     ]
-    create_session: bool = False
 
 
 class NewThreadIds(msgspec.Struct):
@@ -68,19 +68,18 @@ class ThreadList(msgspec.Struct):
     threads: list[ThreadView]
 
 
-class Transfer(msgspec.Struct, forbid_unknown_fields=True):
+class Transfer(MissingSession, forbid_unknown_fields=True):
     """Where a thread goes.
 
     ``from_session_id`` is the owner it must have, if given; ``create`` creates the
-    other session in the same transaction. A run in progress refuses the transfer, is
-    waited for, or goes along.
+    other session in the same transaction, ``create_session`` is the same. A run in
+    progress refuses the transfer, is waited for, or goes along.
     """
 
     to_session_id: Id
     from_session_id: Id | None = None
     new_thread_name: Name | None = None
     if_running: Literal["reject", "wait", "move"] = "reject"
-    create: bool = False
 
 
 class NewName(msgspec.Struct, forbid_unknown_fields=True):
@@ -124,7 +123,7 @@ async def create_session_threads(call: Call[NewThreads, None]) -> NewThreadIds:
     operation = CreateThreads(
         session_id=session_id,
         threads=tuple(spec.to_new_thread() for spec in specs),
-        create_session=call.body.create_session,
+        create_session=call.body.creates,
     )
     made = await _apply(
         call,
@@ -169,7 +168,7 @@ async def transfer_thread(call: Call[Transfer, None]) -> ThreadView:
         from_session_id=to.from_session_id,
         to_session_id=to.to_session_id,
         new_name=to.new_thread_name,
-        create_session=to.create,
+        create_session=to.creates,
         even_busy=to.if_running == "move",
     )
     moved = await _apply(
