@@ -1,66 +1,16 @@
 """A thread's stream before a cluster: it goes on wherever the thread goes."""
 
-import threading
 from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
-from tests.cluster.local import LocalCluster, ids_on
+from tests.cluster.local import ids_on
+from tests.cluster.served import WAIT_S, Served, served_on
 from tests.daemon.http.listening import Listener, listening
-from weft.actors import ExecutionContext
-from weft.daemon.app import create_app
-from weft.daemon.listen import Address, bind
-from weft.daemon.server import BackgroundServer
 
-WAIT_S = 20.0
 HERE, THERE = (ids_on(shard, 2, 1)[0] for shard in (0, 1))
-
-
-def count(context: ExecutionContext, config: dict[str, Any]) -> Iterator[Any]:
-    start = (context.state or {}).get("n", 0)
-    for n in range(start + 1, start + 3):
-        yield {"n": n}
-    del config
-
-
-class Gates:
-    """Where the attempts of a run wait: behind their first state, until let go."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Semaphore(0)
-        self.opened = threading.Event()
-
-    def walk(self, context: ExecutionContext, config: dict[str, Any]) -> Iterator[Any]:
-        del config
-        for n in range((context.state or {}).get("n", 0) + 1, 4):
-            yield {"n": n}
-            self.reached.release()
-            assert self.opened.wait(WAIT_S)
-
-
-class Served:
-    """A daemon before two shards, and a client."""
-
-    def __init__(self, url: str, gates: Gates) -> None:
-        self.url = url
-        self.gates = gates
-        self.client = httpx.Client(base_url=url, timeout=WAIT_S)
-
-    def post(self, path: str, **body: Any) -> Any:
-        answer = self.client.post(path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def run(self, stream_mode: str = "values") -> None:
-        body = {"assistant_id": "default", "input": {}, "stream_mode": stream_mode}
-        self.post("/threads/t/runs/wait", **body)
-
-    def move(self, to: str, if_running: str = "reject") -> None:
-        self.post("/threads/t/transfer", to_session_id=to, if_running=if_running)
 
 
 @pytest.fixture(params=[(HERE, THERE), (THERE, HERE)], ids=["up", "down"])
@@ -72,21 +22,8 @@ def way(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 @pytest.fixture
 def served(address: str, way: tuple[str, str]) -> Iterator[Served]:
-    gates = Gates()
-    workflows = {"default": count, "walk": gates.walk}
-    with LocalCluster(address, 2, workflows) as cluster:
-        runtime: Any = cluster.runtime
-        app = create_app(runtime)
-        with BackgroundServer(
-            app, bind(Address("127.0.0.1", 0)), on_stopping=app.goodbye
-        ) as server:
-            made = Served(server.url, gates)
-            for session_id in way:
-                made.post("/sessions", session_id=session_id)
-            threads = [{"name": "t", "thread_id": "t"}]
-            made.post(f"/sessions/{way[0]}/threads", threads=threads)
-            yield made
-            made.client.close()
+    with served_on(address, way) as made:
+        yield made
 
 
 def numbers(stream: Listener, runs: int) -> list[int]:

@@ -17,6 +17,7 @@ from weft.storage import (
     ThreadNotFound,
     WorkflowExecutionError,
 )
+from weft.storage.keys import LOG_BITS
 from weft.storage.operations import Failure
 
 __all__ = [
@@ -112,7 +113,9 @@ class ActiveRun:
             with store.read() as snapshot:
                 state = snapshot.state(run.thread_id)
             if state is not None and state.run_id == run.run_id:
-                seq = max(seq, state.created_seq)
+                made = state.created_seq
+                if made >> LOG_BITS == seq >> LOG_BITS:  # else before it was moved
+                    seq = max(seq, made)
         return Mark(seq, run.attempt, begins, joined)
 
     def answer(

@@ -89,6 +89,7 @@ class Thread(Record, frozen=True, array_like=True, gc=False):
         rev: the fence: it grows with each change of owner or life.
         run_id: the run in progress, None on an idle thread.
         run_attempt: its attempt, so that a state's fence costs no second read.
+        turns: how many runs have begun on it, in its earlier lives as well.
     """
 
     thread_id: str
@@ -105,6 +106,7 @@ class Thread(Record, frozen=True, array_like=True, gc=False):
     updated_seq: int
     run_id: str | None = None
     run_attempt: int = 0
+    turns: int = 0
 
     @property
     def config(self) -> dict[str, Any]:
@@ -130,12 +132,17 @@ class Thread(Record, frozen=True, array_like=True, gc=False):
 
 
 class Tombstone(Record, frozen=True, array_like=True, gc=False):
-    """What is left of a removed thread: its last ``rev``, so no late write passes."""
+    """What is left of a removed thread: its last ``rev``, so no late write passes.
+
+    Attributes:
+        turns: how many runs had begun on it.
+    """
 
     thread_id: str
     rev: int
     removed_at_us: int
     created_seq: int
+    turns: int = 0
 
     @property
     def removed_at(self) -> datetime:

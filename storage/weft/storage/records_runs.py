@@ -43,6 +43,7 @@ class Run(Record, frozen=True, array_like=True, gc=False):
         base_step: the thread's last step before it began.
         superseding: a later run wants its place, and how.
         began_seq: the operation that first began it; 0 before that.
+        turn: its number among the runs of its thread, as they began; 0 before that.
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class Run(Record, frozen=True, array_like=True, gc=False):
     superseding: Superseding = ""
     metadata_raw: msgspec.Raw = EMPTY
     began_seq: int = 0
+    turn: int = 0
 
     @property
     def is_queued(self) -> bool:

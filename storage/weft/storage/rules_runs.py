@@ -227,6 +227,7 @@ def _begin(context: Context, thread: Thread, run: Run) -> Run:
             base_step=0 if head is None else head.step,
             deadline_us=ends_us,
             began_seq=context.seq,
+            turn=thread.turns + 1,
         )
     run = replace(
         run,
@@ -243,7 +244,11 @@ def _occupy(context: Context, thread: Thread, run: Run) -> Run:
     context.draft.put(run_key(run.run_id), run)
     context.draft.put(live_run_key(run.run_id), thread.thread_id)
     thread = context.put_thread(
-        thread, status="busy", run_id=run.run_id, run_attempt=run.attempt
+        thread,
+        status="busy",
+        run_id=run.run_id,
+        run_attempt=run.attempt,
+        turns=max(thread.turns, run.turn),
     )
     context.tell(thread.session_id, "run", thread)
     return run

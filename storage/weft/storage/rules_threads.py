@@ -199,6 +199,7 @@ def _create(context: Context, session: Session, new: op.NewThread) -> Thread:
         rev=before.rev + 1 if isinstance(before, Tombstone) else 1,
         created_seq=context.seq,
         updated_seq=context.seq,
+        turns=before.turns if isinstance(before, Tombstone) else 0,
     )
     _take_name(context, thread)
     context.draft.put(thread_key(thread.thread_id), thread)
@@ -212,7 +213,9 @@ def remove_thread(context: Context, thread: Thread) -> None:
     """Remove a thread with its states and runs; a tombstone keeps its rev."""
     draft = context.draft
     draft.erase(thread.thread_id)
-    stone = Tombstone(thread.thread_id, thread.rev, context.at_us, context.seq)
+    stone = Tombstone(
+        thread.thread_id, thread.rev, context.at_us, context.seq, thread.turns
+    )
     draft.put(thread_key(thread.thread_id), stone)
     draft.put(name_key(thread.session_id, thread.thread_name), None)
     dissociate(context, thread)

@@ -1,6 +1,5 @@
 """Daemons in processes of their own, which are killed."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,11 +23,3 @@ def killed_at_the_end(
             yield client
             child.kill()
             child.wait(TIMEOUT_S)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -132,6 +132,17 @@ class Client(httpx.Client):
             return list(events)
 
 
+def begun_anew(served: Client) -> Client:
+    """Return a client with a new thread ``t``: the fixture of tests that run on it."""
+    served.begin_anew()
+    return served
+
+
+def gate_of(client: Client) -> Gate:
+    """Return where the workflow ``walk`` of a test waits: a fixture, too."""
+    return client.gate
+
+
 class Events:
     """The events of one stream, as they come.
 

@@ -14,8 +14,8 @@ from websockets.sync.connection import Connection
 
 from tests.daemon.http.asking import ADMIN, ALICE, BOB, READER, bearer, token_file
 from tests.daemon.http.event_support import shown, started
-from tests.daemon.http.run_support import Client, serving
-from weft.daemon.http.event_places import place_of
+from tests.daemon.http.run_support import Client, begun_anew, serving
+from weft.daemon.http.event_places import EventPlace
 
 TIMEOUT_S = 10.0
 
@@ -78,11 +78,7 @@ def socket(client: Client, thread_id: str = "t", **headers: str) -> Generator[So
         yield Socket(connection)
 
 
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
+client = pytest.fixture(begun_anew)
 
 
 def test_a_run_is_started_and_told_in_one_socket(client: Client) -> None:
@@ -201,12 +197,10 @@ def test_a_slow_client_is_behind_in_the_store() -> None:
 
 
 def _sent_to(client: Client) -> int:
-    """Return how many values the only open socket was sent, all in all."""
+    """Return how many values of the only run the only open socket was sent."""
     (opened,) = client.app.site.streams._open
     (wanted,) = opened._pump._wanted.values()
-    last = place_of(wanted.since or 0).seq
-    with client.runtime.store.read() as snapshot:
-        return sum(state.created_seq <= last for state in snapshot.states("t"))
+    return EventPlace.of(wanted.since or 0).step
 
 
 def test_it_ends_with_the_thread(client: Client) -> None:

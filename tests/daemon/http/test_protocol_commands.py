@@ -15,14 +15,9 @@ from tests.daemon.http.asking import (
     token_file,
 )
 from tests.daemon.http.event_support import COMMANDS, command, started, told
-from tests.daemon.http.run_support import Client, serving
+from tests.daemon.http.run_support import Client, begun_anew, serving
 
-
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
+client = pytest.fixture(begun_anew)
 
 
 def outcome(client: Client, run_id: str, thread_id: str = "t") -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from weft.daemon.http.event_places import seq_of
+from weft.daemon.http.event_numbers import RunNumbers
+from weft.daemon.http.event_places import EventPlace, slot_of
 from weft.daemon.http.protocol_events import ProtocolEvent, end_of, events_of
-from weft.daemon.http.run_places import Place
 from weft.daemon.http.streams import ServerEvent
-from weft.storage import Run
+from weft.storage import MemoryStore, Run
 
 AT_US = 1_700_000_000_123_456
 RAW = msgspec.Raw(msgspec.msgpack.encode(None))
@@ -30,13 +30,18 @@ RUN = Run(
     rev=1,
     created_seq=1,
     updated_seq=9,
+    base_step=4,
+    began_seq=7,
+    turn=3,
 )
 
 
 def made(name: str, data: Any, n: int = 5) -> list[ProtocolEvent]:
-    """Return what an event at place ``7-n`` is made to."""
+    """Return what an event at place ``7-n`` is made to; values are the fifth state."""
     raw = msgspec.Raw(msgspec.json.encode(data))
-    return list(events_of(RUN, ServerEvent(raw, name, f"7-{n}", AT_US)))
+    step = 5 if name == "values" else 0
+    event = ServerEvent(raw, name, f"7-{n}", AT_US, step)
+    return list(events_of(RunNumbers(MemoryStore(), RUN), event))
 
 
 def plain(event: ProtocolEvent) -> Any:
@@ -54,7 +59,7 @@ def test_an_event_has_all_that_clients_look_at() -> None:
     assert {
         "type": "event",
         "event_id": "7-1",
-        "seq": seq_of(Place(7, 1)),
+        "seq": EventPlace.at(3, 1, 0, 1).seq,
         "method": "values",
         "params": {
             "namespace": [],
@@ -129,9 +134,20 @@ def test_each_beginning_of_a_run_has_an_id_of_its_own() -> None:
 
 def test_a_gap_is_told_in_numbers() -> None:
     gap = ServerEvent({"after": "7-5", "resume_after": "8-9"}, "gap", "7-6")
-    (event,) = events_of(RUN, gap)
-    expected = {"after": seq_of(Place(7, 5)), "resume_after": seq_of(Place(8, 9))}
-    assert ("gap", expected) == (event.method, event.params.data)
+    (event,) = events_of(RunNumbers(MemoryStore(), RUN), gap)
+    known, missing = (
+        EventPlace.at(3, 0, 0, slot_of(5)),
+        EventPlace.at(3, 0, 1, slot_of(9)),
+    )
+    assert {"after": known.seq, "resume_after": missing.seq} == event.params.data
+    assert ("gap", EventPlace.at(3, 0, 0, slot_of(6)).seq) == (event.method, event.seq)
+
+
+def test_a_gap_before_all_else_stands_behind_the_run_before() -> None:
+    gap = ServerEvent({"after": "0-0", "resume_after": "7-2"}, "gap", "0-4")
+    (event,) = events_of(RunNumbers(MemoryStore(), RUN), gap)
+    before = EventPlace.end_of(2).seq
+    assert (before, before) == (event.seq, event.params.data["after"])
 
 
 @pytest.mark.parametrize(
@@ -150,8 +166,9 @@ def test_the_end_says_how(
     run = msgspec.structs.replace(
         RUN, status=status, error=error, finished_at_us=AT_US + 5000
     )
-    event = end_of(run, Place(9, 4))
+    event = end_of(run)
     data = event.params.data
     assert (expected, words) == (data["event"], data.get("error"))
     assert AT_US // 1000 + 5 == event.params.timestamp
     assert f"synth:r:lc||{expected}" == event.event_id
+    assert EventPlace.end_of(3).seq == event.seq

@@ -1,6 +1,5 @@
 """States of a plain workflow's threads: each is a checkpoint, and none is lost."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,15 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.daemon.http.asking import detail_of
-from tests.daemon.http.count_workflow import count
+from tests.daemon.http.count_workflow import runtime_that_counts
 from weft.actors import Runtime
-from weft.storage import MemoryStore
 
-
-@pytest.fixture
-def runtime() -> Iterator[Runtime]:
-    with Runtime.open(store=MemoryStore(), workflows=[count]) as opened:
-        yield opened
+runtime = pytest.fixture(runtime_that_counts)
 
 
 @pytest.fixture

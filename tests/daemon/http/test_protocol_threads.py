@@ -1,22 +1,16 @@
 """Threads as the protocol has them: one owner each, whoever created them how."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.daemon.http.asking import ALICE, BOB, READER, bearer, detail_of
-from tests.daemon.http.count_workflow import count
+from tests.daemon.http.count_workflow import runtime_that_counts
 from weft.actors import Runtime
-from weft.storage import MemoryStore, SessionThreadException
+from weft.storage import SessionThreadException
 
-
-@pytest.fixture
-def runtime() -> Iterator[Runtime]:
-    with Runtime.open(store=MemoryStore(), workflows=[count]) as opened:
-        yield opened
-        assert opened.check().clean
+runtime = pytest.fixture(runtime_that_counts)
 
 
 def create(client: TestClient, **new: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.daemon.http.run_support import TIMEOUT_S, Client, serving
+from tests.daemon.http.run_support import TIMEOUT_S, Client, begun_anew, serving
 
 RUNS = "/threads/t/runs"
 
@@ -17,11 +17,7 @@ def served() -> Iterator[Client]:
         yield opened
 
 
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
+client = pytest.fixture(begun_anew)
 
 
 def test_headers_come_at_once_and_line_breaks_until_the_end(client: Client) -> None:

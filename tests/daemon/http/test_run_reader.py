@@ -13,29 +13,21 @@ from tests.daemon.http.run_support import (
     Client,
     Gate,
     after,
+    begun_anew,
+    gate_of,
     place,
     run_id_in,
     serving,
 )
 from weft.actors import ExecutionContext, workflow
 from weft.actors.retry import RetryPolicy, RunPolicy
-from weft.daemon.http import run_tape
+from weft.daemon.http import tape_entries
 from weft.storage import LmdbStore
 
 STREAM = "/threads/t/runs/stream"
 
-
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
-
-
-@pytest.fixture
-def gate(client: Client) -> Gate:
-    """Where the workflow ``walk`` of this test waits."""
-    return client.gate
+client = pytest.fixture(begun_anew)
+gate = pytest.fixture(gate_of)
 
 
 def asked(assistant_id: str = "count", **body: Any) -> dict[str, Any]:
@@ -216,7 +208,7 @@ def test_a_stream_goes_on_exactly_after_a_restart(tmp_path: Path) -> None:
 def test_what_the_tape_has_lost_is_told_with_a_gap(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_tape, "ENTRIES_MAX", 10)
+    monkeypatch.setattr(tape_entries, "ENTRIES_MAX", 10)
     with client.events("POST", STREAM, json=asked(input={"by": 20})) as events:
         where = events.headers["location"]
         (first,) = events.take(1)
@@ -235,7 +227,7 @@ def test_what_the_tape_has_lost_is_told_with_a_gap(
 def test_no_gap_is_told_to_who_wants_only_what_is_durable(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_tape, "ENTRIES_MAX", 1)
+    monkeypatch.setattr(tape_entries, "ENTRIES_MAX", 1)
     with client.events("POST", STREAM, json=asked(input={"by": 20})) as events:
         where = events.headers["location"]
         list(events)

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from weft.actors import Runtime
 from weft.actors.run_messages import Mark
-from weft.daemon.http import run_tape
+from weft.daemon.http import run_tape, tape_entries
 from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
-from weft.daemon.http.run_tape import Tape, Tapes
-from weft.storage import MemoryStore, Run
+from weft.daemon.http.run_tape import JOINED_LATER, Tape, Tapes
+from weft.storage import MemoryStore, Overloaded, Run
+from weft.storage.keys import LOG_BITS
 
 FIRST = Slot.FIRST_TRANSIENT
 
@@ -112,13 +113,20 @@ class SlowRoad:
     def __init__(self, runtime: Runtime) -> None:
         self.store, self.coordinator = runtime.store, self
         self._real = runtime.coordinator
-        self._held: list[Callable[[], object]] = []
+        self.held: list[Callable[[], object]] = []
+        self._asked = asyncio.Event()
 
     def join_run(self, *run: Any, **how: Any) -> None:
-        self._held.append(lambda: self._real.join_run(*run, **how))
+        self.held.append(lambda: self._real.join_run(*run, **how))
+        self._asked.set()
+
+    async def asked(self) -> None:
+        while not self.held:
+            self._asked.clear()
+            await self._asked.wait()
 
     def arrive(self) -> None:
-        self._held.pop(0)()
+        self.held.pop(0)()
 
 
 async def turns(count: int = 10) -> None:
@@ -184,8 +192,8 @@ def test_a_tape_that_is_to_have_more_is_joined_anew_and_numbered_on() -> None:
         let.set()
         await until(tape, lambda: len(places(tape)) == 2)
         assert [b'"piece"', b'"said"'] == said(tape)
-        seq = places(tape)[0].seq
-        assert [Place(seq, FIRST), Place(seq, FIRST + 1)] == places(tape)
+        seq, first = places(tape)[0].seq, JOINED_LATER + 1
+        assert [Place(seq, first), Place(seq, first + 1)] == places(tape)
 
     on_a_loop(test)
 
@@ -239,7 +247,7 @@ def test_few_tapes_are_kept_after_their_ends(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_full_tape_loses_the_oldest_and_says_up_to_where(
     monkeypatch: pytest.MonkeyPatch, name: str, limit: int
 ) -> None:
-    monkeypatch.setattr(run_tape, name, limit)
+    monkeypatch.setattr(tape_entries, name, limit)
 
     async def test(_runtime: Runtime, tapes: Tapes) -> None:
         tape = tapes.blank([])
@@ -310,5 +318,91 @@ def test_a_run_whose_end_has_not_come_here_yet_has_its_tape() -> None:
         assert tape is tapes.find(ended, ["custom"])
         await runtime.coordinator.cancel_run(run.run_id)
         await until_ended(tape)
+
+    on_a_loop(test)
+
+
+async def apart(tapes: Tapes, road: Any, run: Run, error: Exception | None) -> Tape:
+    """Return the tape of a run that is not joined any more."""
+    tape = tapes.find(run, ["custom"])
+    assert tape is not None
+    road.arrive()
+    await tape.joined()
+    if error is None:
+        tape.finish()
+    else:
+        tape.fail(error)
+    await until(tape, lambda: tape.is_apart)
+    return tape
+
+
+@pytest.mark.parametrize("error", [None, Overloaded("Its process died.")])
+def test_a_run_that_is_joined_again_may_have_said_something_meanwhile(
+    error: Exception | None,
+) -> None:
+    async def test(runtime: Runtime, _tapes: Tapes) -> None:
+        run, let = await held(runtime)
+        road: Any = SlowRoad(runtime)
+        tape = await apart(Tapes(road), road, run, error)
+        before = tape.place
+        assert before is not None
+        await road.asked()
+        road.arrive()
+        await until(tape, lambda: not tape.is_apart)
+        assert before < tape.lost == tape.place
+        let.set()
+        await until(tape, lambda: bool(places(tape)))
+        assert tape.lost < places(tape)[0]
+
+    on_a_loop(test)
+
+
+def test_a_run_that_was_joined_twice_is_joined_again_once() -> None:
+    async def test(runtime: Runtime, _tapes: Tapes) -> None:
+        run, let = await held(runtime)
+        road: Any = SlowRoad(runtime)
+        tape = await apart(Tapes(road), road, run, None)
+        tape.finish()  # the other join of two
+        await road.asked()
+        road.arrive()
+        await until(tape, lambda: not tape.is_apart)
+        assert [] == road.held, "who joins twice hears all twice"
+        let.set()
+
+    on_a_loop(test)
+
+
+def test_a_run_that_ends_while_nobody_listens_may_have_said_something() -> None:
+    async def test(runtime: Runtime, _tapes: Tapes) -> None:
+        run, let = await held(runtime)
+        road: Any = SlowRoad(runtime)
+        tape = await apart(Tapes(road), road, run, None)
+        let.set()
+        await runtime.coordinator.join_run(run.run_id)
+        ended = await runtime.coordinator.get_run(run.run_id)
+        assert ended is not None
+        await road.asked()
+        road.arrive()
+        await until_ended(tape)
+        assert Place(ended.updated_seq, Slot.END - 1) == tape.lost
+
+    on_a_loop(test)
+
+
+def test_a_run_that_moves_to_an_older_log_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tape_entries, "ENTRIES_MAX", 2)
+
+    async def test(_runtime: Runtime, tapes: Tapes) -> None:
+        tape, there = tapes.blank([]), 1 << LOG_BITS
+        tape.push(("marks", Mark(there + 7, 1, begins=True)))
+        tape.push(("custom", "piece"))
+        tape.push(("marks", Mark(5, 2, begins=True)))
+        for _ in range(3):
+            tape.push(("custom", "piece"))
+        await until(tape, lambda: tape.place == Place(5, FIRST + 2))
+        assert [Place(5, FIRST + 1), Place(5, FIRST + 2)] == places(tape)
+        assert Place(5, FIRST) == tape.lost, "the last that is gone, in its new log"
 
     on_a_loop(test)

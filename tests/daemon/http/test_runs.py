@@ -6,22 +6,19 @@ from typing import Any
 import pytest
 
 from tests.daemon.http.asking import ADMIN, ALICE, BOB, bearer, detail_of, token_file
-from tests.daemon.http.run_support import Client, Gate, run_id_in, serving
+from tests.daemon.http.run_support import (
+    Client,
+    Gate,
+    begun_anew,
+    gate_of,
+    run_id_in,
+    serving,
+)
 
 RUNS = "/threads/t/runs"
 
-
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
-
-
-@pytest.fixture
-def gate(client: Client) -> Gate:
-    """Where the workflow ``walk`` of this test waits."""
-    return client.gate
+client = pytest.fixture(begun_anew)
+gate = pytest.fixture(gate_of)
 
 
 def started(client: Client, path: str = RUNS, **body: Any) -> dict[str, Any]:

@@ -9,18 +9,13 @@ import pytest
 from tests.daemon.http.asking import ADMIN, ALICE, BOB, bearer, detail_of, token_file
 from tests.daemon.http.event_support import EVENTS, shown, started, wanted
 from tests.daemon.http.listening import Heard
-from tests.daemon.http.run_support import Client, serving
+from tests.daemon.http.run_support import Client, begun_anew, serving
 from weft.storage import LmdbStore
 
 RUNNING = ("lifecycle", "running")
 COMPLETED = ("lifecycle", "completed")
 
-
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
+client = pytest.fixture(begun_anew)
 
 
 def heard(client: Client, number: int, **asked: Any) -> list[Heard]:

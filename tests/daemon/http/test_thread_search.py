@@ -1,21 +1,16 @@
 """Searching threads: the right ones, once each, in order."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.daemon.http.asking import detail_of
-from tests.daemon.http.count_workflow import count
+from tests.daemon.http.count_workflow import runtime_that_counts
 from weft.actors import Runtime
-from weft.storage import MemoryStore
+from weft.storage import WorkflowExecutionError
 
-
-@pytest.fixture
-def runtime() -> Iterator[Runtime]:
-    with Runtime.open(store=MemoryStore(), workflows=[count]) as opened:
-        yield opened
+runtime = pytest.fixture(runtime_that_counts)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +26,7 @@ def threads(client: TestClient, runtime: Runtime) -> None:
         }
         client.post("/threads", json={"thread_id": thread_id, "metadata": metadata})
     runtime.thread("c").run({"by": 3}).get(timeout=5)
-    with pytest.raises(Exception, match="str"):
+    with pytest.raises(WorkflowExecutionError, match="str"):
         runtime.thread("d").run({"by": "many"}).get(timeout=5)
 
 

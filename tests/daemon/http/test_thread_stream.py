@@ -7,17 +7,12 @@ from typing import Any
 import pytest
 
 from tests.daemon.http.asking import ADMIN, ALICE, bearer, detail_of, token_file
-from tests.daemon.http.run_support import Client, after, place, serving
+from tests.daemon.http.run_support import Client, after, begun_anew, place, serving
 
 STREAM = "/threads/t/stream"
 RUNS = "/threads/t/runs"
 
-
-@pytest.fixture
-def client(served: Client) -> Client:
-    """A client with a new thread ``t``."""
-    served.begin_anew()
-    return served
+client = pytest.fixture(begun_anew)
 
 
 def run(client: Client, assistant_id: str = "count", **body: Any) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from langgraph_sdk import get_sync_client
 
-from tests.daemon.http.run_child import free_port, killed_at_the_end
+from tests.daemon.http.run_child import killed_at_the_end
+from tests.ports import free_port
 
 
 @pytest.mark.long

@@ -78,7 +78,7 @@ def test_values_come_after_each_step(streams: Streams) -> None:
         return [len(values["log"]) async for values in stream.values]
 
     found = streams.run(act, "three")
-    # What it began with is no step: it is told to who reads by then.
+    # The client begins with the state as it is then, perhaps before the input.
     assert [1, 2, 3, 4] == sorted(set(found) - {0})
 
 

@@ -34,7 +34,6 @@ from weft.daemon.http.event_pump import EventPump
 from weft.daemon.http.problems import RequestFault
 from weft.daemon.http.protocol_commands import answer_command
 from weft.daemon.http.site import Site
-from weft.daemon.http.thread_events import check_counted
 from weft.storage import new_id
 
 if TYPE_CHECKING:
@@ -154,7 +153,6 @@ class EventSocket:
 
     def _subscribe(self, command: Command) -> Reply:
         wanted = msgspec.convert(command.params, Subscription)
-        check_counted(self._call)
         if len(self._pump) >= SUBSCRIPTIONS_MAX:
             words = f"One socket has {SUBSCRIPTIONS_MAX} subscriptions at the most."
             raise Refused("invalid_argument", words)

@@ -27,7 +27,7 @@ from weft.daemon.http.command_messages import (
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.protocol import ProtocolState
 from weft.daemon.http.run_requests import Command as GraphCommand
-from weft.daemon.http.run_requests import NewRun, RunConfig
+from weft.daemon.http.run_requests import NewRun, RunConfig, asked_of
 from weft.daemon.http.run_starting import start
 from weft.daemon.http.thread_events import MODES, place_now
 from weft.daemon.http.thread_states import find_thread, last_state
@@ -105,7 +105,7 @@ async def _respond(call: Call[Any, Any], thread_id: str, command: Command) -> Su
         words = f"The thread does not wait for an answer to {', '.join(missing)}."
         raise Refused("no_such_interrupt", words)
     run = EventRun(
-        assistant_id=_workflow_of(call, thread_id),
+        assistant_id=_assistant_of(call, thread_id),
         command=GraphCommand(answers, given.update, given.goto),
         metadata=given.metadata,
     )
@@ -184,7 +184,7 @@ def _waiting(state: ProtocolState) -> set[str]:
     return {each.id for task in tasks for each in task.interrupts}
 
 
-def _workflow_of(call: Call[Any, Any], thread_id: str) -> str:
+def _assistant_of(call: Call[Any, Any], thread_id: str) -> str:
     with call.runtime.store.read() as snapshot:
         run = next(snapshot.runs(thread_id), None)
-    return DEFAULT_WORKFLOW if run is None else run.workflow
+    return DEFAULT_WORKFLOW if run is None else asked_of(run).own_id or run.workflow

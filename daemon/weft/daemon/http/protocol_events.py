@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from weft.daemon.http.event_places import seq_of
+from weft.daemon.http.event_numbers import RunNumbers, attempt_in
+from weft.daemon.http.event_places import EventPlace
 from weft.daemon.http.run_history import failure_of
 from weft.daemon.http.run_places import Place
 from weft.daemon.http.run_requests import EVENTS
@@ -59,41 +60,47 @@ class _Told(msgspec.Struct):
     node: str | None = None
 
 
-def events_of(run: Run, event: ServerEvent) -> Iterator[ProtocolEvent]:
+def events_of(numbers: RunNumbers, event: ServerEvent) -> Iterator[ProtocolEvent]:
     """Yield what an event of a run's stream is in this protocol.
 
     Args:
-        run: the run.
+        numbers: those of the run's events.
         event: of its reader; its end is not told here (:func:`end_of`).
     """
-    place = Place.of(event.id)
+    run, place = numbers.run, numbers.next(event)
     name, _, path = event.event.partition("|")
     namespace = path.split("|") if path else []
     at_ms = _ms(event.at_us)
     if name == "metadata":
-        yield _lifecycle(run, place, "running", at_ms, _attempt(event.data))
+        yield _lifecycle(run, place, "running", at_ms, attempt_in(event.data))
     elif name == "values":
-        yield from _values(run, place, at_ms, event.data)
+        values, waiting = _without_interrupts(event.data)
+        yield _event(event.id, place, "values", Params([], at_ms, values))
+        for part, interrupt in enumerate(waiting, 1):
+            yield _requested(run, place.part(part), at_ms, interrupt)
     elif name.startswith(f"{EVENTS}/"):
         told = msgspec.json.decode(event.data, type=_Told)
-        yield from _told(place, name.partition("/")[2], namespace, told)
+        yield _told(event.id, place, name.partition("/")[2], namespace, told)
     elif name == "custom":
         data = {"payload": event.data}
-        yield _event(place, "custom", Params(namespace, at_ms, data))
+        yield _event(event.id, place, "custom", Params(namespace, at_ms, data))
     elif name == "gap":
-        yield _gap(run, place, at_ms, event.data)
+        about = {
+            what: numbers.find(Place.of(at)).seq for what, at in event.data.items()
+        }
+        event_id = f"gap:{run.run_id}:{event.data['resume_after']}"
+        yield _event(event_id, place, "gap", Params([], at_ms, about))
     elif name == "updates" or (name == "messages" and _is_block(event.data)):
-        yield _event(place, name, Params(namespace, at_ms, event.data))
+        yield _event(event.id, place, name, Params(namespace, at_ms, event.data))
 
 
-def end_of(run: Run, place: Place) -> ProtocolEvent:
+def end_of(run: Run) -> ProtocolEvent:
     """Return what tells the end of a run.
 
     Args:
         run: as it has ended.
-        place: of its end.
     """
-    failure = failure_of(run)
+    place, failure = EventPlace.end_of(run.turn), failure_of(run)
     at_ms = _ms(run.finished_at_us or 0)
     if run.status == "success":
         return _lifecycle(run, place, "completed", at_ms)
@@ -105,7 +112,7 @@ def end_of(run: Run, place: Place) -> ProtocolEvent:
 
 def _lifecycle(
     run: Run,
-    place: Place,
+    place: EventPlace,
     status: Status,
     at_ms: int,
     attempt: int = 1,
@@ -117,42 +124,34 @@ def _lifecycle(
     again = f":{attempt}" if attempt > 1 else ""
     # The client for JavaScript reads here which run it is.
     event_id = f"synth:{run.run_id}:lc||{status}{again}"
-    return ProtocolEvent(event_id, seq_of(place), "lifecycle", Params([], at_ms, data))
+    return _event(event_id, place, "lifecycle", Params([], at_ms, data))
 
 
-def _values(run: Run, place: Place, at_ms: int, raw: Any) -> Iterator[ProtocolEvent]:
-    values, waiting = _without_interrupts(raw)
-    yield _event(place, "values", Params([], at_ms, values))
-    for part, interrupt in enumerate(waiting, 1):
-        value = interrupt.get("value")  # twice: the client for Python reads "value"
-        about = {"interrupt_id": interrupt["id"], "payload": value, "value": value}
-        yield ProtocolEvent(
-            f"synth:{run.run_id}:input||{interrupt['id']}",
-            seq_of(place, part),
-            "input.requested",
-            Params([], at_ms, about),
-        )
-
-
-def _gap(run: Run, place: Place, at_ms: int, data: dict[str, str]) -> ProtocolEvent:
-    about = {name: seq_of(Place.of(at)) for name, at in data.items()}
-    event_id = f"gap:{run.run_id}:{data['resume_after']}"
-    return ProtocolEvent(event_id, seq_of(place), "gap", Params([], at_ms, about))
+def _requested(
+    run: Run, place: EventPlace, at_ms: int, interrupt: dict[str, Any]
+) -> ProtocolEvent:
+    value = interrupt.get("value")  # twice: the client for Python reads "value"
+    about = {"interrupt_id": interrupt["id"], "payload": value, "value": value}
+    event_id = f"synth:{run.run_id}:input||{interrupt['id']}"
+    return _event(event_id, place, "input.requested", Params([], at_ms, about))
 
 
 def _told(
-    place: Place, method: str, namespace: list[str], told: _Told
-) -> Iterator[ProtocolEvent]:
+    event_id: str, place: EventPlace, method: str, namespace: list[str], told: _Told
+) -> ProtocolEvent:
     data: Any = told.data
     if method == "custom":
         data = msgspec.json.decode(data)
     elif method == "values":
         data, _ = _without_interrupts(data)  # the graph itself waits, and says so
-    yield _event(place, method, Params(namespace, told.timestamp, data, told.node))
+    params = Params(namespace, told.timestamp, data, told.node)
+    return _event(event_id, place, method, params)
 
 
-def _event(place: Place, method: str, params: Params) -> ProtocolEvent:
-    return ProtocolEvent(str(place), seq_of(place), method, params)
+def _event(
+    event_id: str, place: EventPlace, method: str, params: Params
+) -> ProtocolEvent:
+    return ProtocolEvent(event_id, place.seq, method, params)
 
 
 def _without_interrupts(raw: Any) -> tuple[Any, list[dict[str, Any]]]:
@@ -163,12 +162,6 @@ def _without_interrupts(raw: Any) -> tuple[Any, list[dict[str, Any]]]:
     found = values.pop(INTERRUPTS, None) if isinstance(values, dict) else None
     waiting = found if isinstance(found, list) else []
     return values, [each for each in waiting if isinstance(each, dict) and "id" in each]
-
-
-def _attempt(about: Any) -> int:
-    if isinstance(about, msgspec.Raw):
-        about = msgspec.json.decode(about)
-    return int(about["attempt"])
 
 
 def _is_block(raw: Any) -> bool:

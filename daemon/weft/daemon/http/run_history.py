@@ -1,9 +1,11 @@
 """A run in the store: its states one after the other, and what became of it."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from weft.daemon.http.run_places import Place, Slot, Turns
 from weft.storage import Run, Snapshot, State
+from weft.storage.keys import LOG_BITS
 
 __all__ = ["RunHistory", "failure_of", "result_of"]
 
@@ -43,6 +45,8 @@ class RunHistory:
         head = snapshot.state(thread_id)
         low, high = run.base_step + 1, 1 if head is None else head.step + 1
         high = max(low, high)
+        for seq in self._logs(snapshot, head):
+            self.turns.of(Place(seq, 0))
         while low < high:
             middle = (low + high) // 2
             state = snapshot.state(thread_id, middle)
@@ -77,6 +81,32 @@ class RunHistory:
             found.append(state)
             step += 1
         return found, False
+
+    def has_come_to(self, snapshot: Snapshot, seq: int) -> bool:
+        """Whether the run has made a state in the log that an operation is in."""
+        head = snapshot.state(self.run.thread_id)
+        logs = {made >> LOG_BITS for made in self._logs(snapshot, head)}
+        return seq >> LOG_BITS in logs
+
+    def _logs(self, snapshot: Snapshot, head: State | None) -> Iterator[int]:
+        """Yield the number of a state in each log that the run came to, in order."""
+        began = self.run.began_seq
+        if head is not None and head.created_seq >> LOG_BITS != began >> LOG_BITS:
+            yield from self._between(snapshot, self.run.base_step + 1, head.step)
+
+    def _between(self, snapshot: Snapshot, low: int, high: int) -> Iterator[int]:
+        ends = [snapshot.state(self.run.thread_id, step) for step in (low, high)]
+        logs = {state.created_seq >> LOG_BITS for state in ends if state is not None}
+        first, last = (
+            [state.created_seq] if state and state.run_id == self.run.run_id else []
+            for state in ends
+        )
+        yield from first
+        if len(logs) > 1 and high - low > 1:
+            middle = (low + high) // 2
+            yield from self._between(snapshot, low, middle)
+            yield from self._between(snapshot, middle, high)
+        yield from last
 
     def _is_behind(self, state: State, place: Place) -> bool:
         turn = self.turns.of

@@ -182,12 +182,14 @@ class RunReader:
             self._history.pass_(state)
             if "values" in self._modes:
                 values = json_of(state.values_raw)
-                yield _event(Place(seq, Slot.VALUES), "values", values, at_us)
+                place = Place(seq, Slot.VALUES)
+                yield _event(place, "values", values, at_us, state.step)
             if "updates" in self._modes and not self._is_graph:
                 after = state.values
                 change = {run.workflow: _change(self._before, after)}
                 self._before = after
-                yield _event(Place(seq, Slot.UPDATES), "updates", change, at_us)
+                place = Place(seq, Slot.UPDATES)
+                yield _event(place, "updates", change, at_us, state.step)
 
     def _end(self, run: Run) -> list[ServerEvent]:
         if run.finished_at_us is None:  # but the runtime has
@@ -258,8 +260,8 @@ class RunReader:
 _MESSAGES: Final = frozenset({"messages", "messages-tuple"})
 
 
-def _event(place: Place, name: str, data: Any, at_us: int = 0) -> _Event:
-    return place, ServerEvent(data, name, str(place), at_us)
+def _event(place: Place, name: str, data: Any, at_us: int = 0, step: int = 0) -> _Event:
+    return place, ServerEvent(data, name, str(place), at_us, step)
 
 
 def _change(before: Any, after: Any) -> Any:

@@ -6,35 +6,30 @@ daemon has a tape of it: where the run stands, and the last of what it said. All
 of a run share one tape, so its events have one numbering.
 
 Guarantees:
-    * a tape holds ``ENTRIES_MAX`` events and ``SIZE_BYTES_MAX`` of data; the oldest go
-      first, and :attr:`Tape.lost` says up to where;
+    * a tape holds so much (:mod:`weft.daemon.http.tape_entries`); the oldest go first,
+      and :attr:`Tape.lost` says up to where;
     * it is there until its run has ended, and for the next ``ENDED_MAX`` ends;
     * after :meth:`Tape.joined` it has whatever its run says from then on;
+    * where it cannot know that it has heard all, because the run's process died or the
+      run was joined on its way, :attr:`Tape.lost` says so;
     * the run is never kept waiting; what it says while the event loop stalls is lost
       beyond ``ARRIVED_MAX``, too.
 """
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Any, Final
 
 from weft.actors import Runtime, Stream
 from weft.actors.run_messages import Mark, Mode
-from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
-from weft.storage import Overloaded, Run
+from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot, Turns
+from weft.daemon.http.tape_entries import Entries, Entry
+from weft.storage import Overloaded, Run, StoreUnavailable
+from weft.storage.keys import LOG_BITS
 
 __all__ = ["Entry", "Tape", "Tapes"]
-
-ENTRIES_MAX: Final = 4096
-"""Forty seconds of a fast model's tokens: longer than a client takes to come back."""
-
-SIZE_BYTES_MAX: Final = 1 << 20
 
 ARRIVED_MAX: Final = 4096
 """Events that the event loop has not taken yet."""
@@ -48,16 +43,11 @@ JOINED_S: Final = 5.0
 REJOIN_S: Final = 0.05
 """How long a run that is between two processes, or two attempts, is left alone."""
 
+JOINED_LATER: Final = 1 << 13
+"""From where on a tape numbers what comes behind an operation that it was not there at:
+behind what others may have told of it meanwhile."""
+
 ALWAYS: Final[tuple[Mode, ...]] = ("marks", "parts")
-
-
-class Entry(NamedTuple):
-    """An event that the store does not have."""
-
-    place: Place
-    event: str
-    data: msgspec.Raw
-    at_us: int
 
 
 class Tape(Stream[Any]):
@@ -69,6 +59,7 @@ class Tape(Stream[Any]):
         lost: events up to here that the store does not have may be missing.
         ended: the run has ended, or the runtime has.
         stopped_early: nothing is shown any more, and it was not known of which run.
+        is_apart: nothing is shown until the run has been joined again.
         modes: what the tape is told.
     """
 
@@ -79,13 +70,15 @@ class Tape(Stream[Any]):
         self._arrived: deque[Any] = deque()
         self._is_called = self._overrun = False
         self._joining = 0  # joins that have not come to the run
-        self._entries: deque[Entry] = deque()
-        self._size_bytes = 0
+        self._marked: dict[int, int] = {}  # by log, the last operation of the run
+        self._turns = Turns(0)
+        self._is_cut = False  # the last of what was shown may not have come
+        self._entries = Entries()
         self._changed = asyncio.Event()
         self.run_id = ""
         self.place: Place | None = None
         self.lost = ALL_BEFORE
-        self.ended = self.stopped_early = False
+        self.ended = self.stopped_early = self.is_apart = False
         self.modes: tuple[Mode, ...] = tuple(modes)
 
     # The writer's side: the dispatcher's OS thread
@@ -104,8 +97,13 @@ class Tape(Stream[Any]):
         self._arrived.append(_END)
         self._call()
 
-    def fail(self, exception: BaseException) -> None:  # noqa: ARG002 - the store has it
-        """Take note that nothing more is shown, and why."""
+    def fail(self, exception: BaseException) -> None:
+        """Take note that nothing more is shown; of the run's failure the store knows.
+
+        What a process that does not answer any more has shown last may be missing.
+        """
+        if isinstance(exception, Overloaded):
+            self._arrived.append(_CUT)
         self.finish()
 
     def _call(self) -> None:
@@ -123,6 +121,8 @@ class Tape(Stream[Any]):
             if item is _END:
                 self._joining = 0
                 self._tapes.stopped(self)
+            elif item is _CUT:
+                self._is_cut = self.is_apart = True
             else:
                 self._enter(*item)
         if self._overrun and self.place is not None:
@@ -138,28 +138,34 @@ class Tape(Stream[Any]):
             name: str = mode
             if mode == "parts":
                 name, data = data["event"], data["data"]
-            self._keep(_entry(self.place, name, data))
+            self._keep(self.place, name, data)
 
     def _pass(self, mark: Mark) -> None:
         if mark.joined:
             self._joining = max(0, self._joining - 1)
-        if self.place is not None and mark.seq <= self.place.seq:
+        before, is_cut = self.place, self._is_cut
+        is_late = mark.joined and not mark.begins and (before is None or self.is_apart)
+        self._is_cut = self.is_apart = False
+        log = mark.seq >> LOG_BITS
+        if before is not None and mark.seq <= self._marked.get(log, 0):
+            if is_late:  # the run went on meanwhile, behind the same operation
+                self.place = self.lost = _later(before)
             return  # of another join: known, and numbered on from
-        before, self.place = self.place, Place(mark.seq, Slot.FIRST_TRANSIENT - 1)
+        self._marked[log] = mark.seq
+        self._turns.of(Place(mark.seq, 0))
+        n = JOINED_LATER if is_late else Slot.FIRST_TRANSIENT - 1
+        self.place = Place(mark.seq, n)
         if mark.begins and mark.attempt > 1:
             about = {"run_id": self.run_id, "attempt": mark.attempt}
-            place = Place(mark.seq, Slot.METADATA)
-            self._keep(_entry(place, "metadata", about))
-        if before is None and not (mark.begins and mark.attempt == 1):
-            self.lost = Place(mark.seq, Slot.GAP)
+            self._keep(Place(mark.seq, Slot.METADATA), "metadata", about)
+        is_whole = mark.begins and mark.attempt == 1
+        if is_late or is_cut or (before is None and not is_whole):
+            self.lost = self.place
 
-    def _keep(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        self._size_bytes += len(bytes(entry.data))
-        while len(self._entries) > ENTRIES_MAX or self._size_bytes > SIZE_BYTES_MAX:
-            gone = self._entries.popleft()
-            self._size_bytes -= len(bytes(gone.data))
-            self.lost = max(self.lost, gone.place)
+    def _keep(self, place: Place, event: str, data: Any) -> None:
+        gone = self._entries.keep(Entry.now(place, event, data))
+        if gone is not None:
+            self.lost = max(self.lost, gone, key=self._turns.of)
 
     def wake(self) -> None:
         """Have readers look."""
@@ -195,9 +201,7 @@ class Tape(Stream[Any]):
             limit: how many at the most.
             turn: what places are ordered by.
         """
-        entries = self._entries
-        first = _first_behind(entries, place, turn)
-        return list(islice(entries, first, first + limit))
+        return self._entries.after(place, limit, turn)
 
 
 class Tapes:
@@ -211,6 +215,7 @@ class Tapes:
         self._runtime = runtime
         self._live: dict[str, Tape] = {}
         self._ended: dict[str, Tape] = {}
+        self._due: set[str] = set()  # runs that are joined again in a moment
 
     def __len__(self) -> int:
         return len(self._live)
@@ -263,17 +268,37 @@ class Tapes:
             tape.stopped_early = True
             return
         if not runtime.closed:
-            with runtime.store.read() as snapshot:
-                run = snapshot.run(tape.run_id)
-            if run is not None and run.finished_at_us is None:
-                loop = asyncio.get_running_loop()
-                loop.call_later(REJOIN_S, self._join, tape, tape.modes)
+            try:
+                with runtime.store.read() as snapshot:
+                    run = snapshot.run(tape.run_id)
+            except StoreUnavailable:
+                self._again(tape, self.stopped)
                 return
+            if run is not None and run.finished_at_us is None:
+                self._again(tape, self._rejoin)
+                return
+            if run is not None and (tape.is_apart or tape.place is None):
+                tape.lost = Place(run.updated_seq, Slot.END - 1)
         tape.ended = True
         self._live.pop(tape.run_id, None)
         self._ended[tape.run_id] = tape
         while len(self._ended) > ENDED_MAX:
             del self._ended[next(iter(self._ended))]
+
+    def _again(self, tape: Tape, act: Callable[[Tape], None]) -> None:
+        """Do something for a tape in a while, once for all its joins that ended."""
+
+        def due() -> None:
+            self._due.discard(tape.run_id)
+            act(tape)
+
+        tape.is_apart = True
+        if tape.run_id not in self._due:
+            self._due.add(tape.run_id)
+            asyncio.get_running_loop().call_later(REJOIN_S, due)
+
+    def _rejoin(self, tape: Tape) -> None:
+        self._join(tape, tape.modes)
 
     def _join(self, tape: Tape, modes: tuple[Mode, ...]) -> None:
         if not self._runtime.closed:
@@ -284,30 +309,12 @@ class Tapes:
 
 
 _END: Final = object()
-
-_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_CUT: Final = object()
 
 
 def _never() -> Overloaded:
     return Overloaded("A tape does not overflow.")
 
 
-def _entry(place: Place, event: str, data: Any) -> Entry:
-    return Entry(place, event, _json(data), time.time_ns() // 1000)
-
-
-def _json(data: Any) -> msgspec.Raw:
-    try:
-        return msgspec.Raw(_encode(data))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return msgspec.Raw(_encode(repr(data)))
-
-
-def _first_behind(
-    entries: Sequence[Entry], place: Place, turn: Callable[[Place], Any]
-) -> int:
-    """Return the index of the first entry behind a place."""
-    for back, entry in enumerate(reversed(entries)):
-        if turn(entry.place) <= turn(place):
-            return len(entries) - back
-    return 0
+def _later(place: Place) -> Place:
+    return Place(place.seq, max(place.n + 1, JOINED_LATER))

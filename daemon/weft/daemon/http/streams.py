@@ -45,12 +45,14 @@ class ServerEvent(msgspec.Struct, frozen=True):
         event: its name; ``message`` where empty.
         id: where a reader resumes behind it (``Last-Event-ID``).
         at_us: when it happened; not sent. 0 where nobody knows.
+        step: of the state that it tells, in its thread; not sent. 0 for none.
     """
 
     data: Any
     event: str = ""
     id: str = ""
     at_us: int = 0
+    step: int = 0
 
     def to_bytes(self) -> bytes:
         """Return the event as it goes over the wire."""

@@ -6,31 +6,27 @@ which this is in other words: a client that is cut off goes on exactly behind th
 """
 
 from collections.abc import AsyncIterator, Callable
-from heapq import nlargest
-from http import HTTPStatus
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from weft.actors import Runtime
 from weft.daemon.http.call import Call
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.event_filters import Subscription
-from weft.daemon.http.event_places import is_behind, place_before, seq_of
-from weft.daemon.http.problems import RequestFault
-from weft.daemon.http.protocol_events import ProtocolEvent, end_of, events_of
+from weft.daemon.http.event_numbers import RunNumbers
+from weft.daemon.http.event_places import EventPlace, is_behind
+from weft.daemon.http.protocol_events import ProtocolEvent, end_of
 from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
 from weft.daemon.http.run_reader import GONE, RunReader
 from weft.daemon.http.run_requests import EVENTS
 from weft.daemon.http.run_starting import reader_of
 from weft.daemon.http.streams import EventStream, ServerEvent
 from weft.daemon.http.thread_states import find_thread
-from weft.daemon.http.thread_stream import RUN_DONE, ThreadReader
+from weft.daemon.http.turn_reader import TurnReader
 from weft.storage import Run, Store, ThreadNotFound
 
 __all__ = [
     "MODES",
-    "check_counted",
     "event_frames",
     "events_since",
     "place_now",
@@ -100,31 +96,26 @@ async def events_since(
         since: the number; None to begin with the last runs.
     """
     store, watch = call.runtime.store, call.site.watch
-    reading: list[tuple[Run, RunReader]] = []
 
     def read(run: Run, after: Place | None) -> RunReader:
-        reading[:] = [(run, reader_of(call, run, list(MODES), after))]
-        return reading[0][1]
+        return reader_of(call, run, list(MODES), after)
 
     def check() -> str:
         return seen(call, thread_id)
 
-    after = _beginning(store, thread_id) if since is None else place_before(since)
+    at = _beginning(store, thread_id) if since is None else EventPlace.of(since)
+    reader = TurnReader(store, thread_id, read, check, at)
     cursor = _Cursor(since)
     while not watch.closed:
-        reader = ThreadReader(store, thread_id, read, check)
-        async for told in reader.events(watch, after):
+        async for told in reader.events(watch, ALL_BEFORE):
             if told.event != "error":  # of which the run's end tells, too
-                made = _made_of(store, reading[0][0], told)
-                for event in filter(None, map(cursor.passed, made)):
+                for event in filter(None, map(cursor.passed, reader.made_of(told))):
                     yield event
         if not _is_there(check):
             yield None
             return
-        if reading and not watch.closed:  # its run was undone, and its record is gone
-            run, at = reading[0][0], reading[0][1].place
-            after = Place(at.seq, max(at.n + 1, Slot.FIRST_TRANSIENT))
-            yield end_of(run, after)
+        if reader.numbers is not None and not watch.closed:
+            yield end_of(reader.numbers.run)  # it was undone, and its record is gone
 
 
 class _Cursor:
@@ -152,27 +143,11 @@ def seen(call: Call[Any, Any], thread_id: str) -> str:
     """Return the id of a thread that is there.
 
     Raises:
-        RequestFault: 501, its events have no numbers: see :func:`check_counted`.
         ThreadNotFound: it is not, or is somebody else's.
     """
-    check_counted(call)
     with call.runtime.store.read() as snapshot:
         find_thread(snapshot, call.access.thread(thread_id))
     return thread_id
-
-
-def check_counted(call: Call[Any, Any]) -> None:
-    """Refuse to number events where operations are not counted in one log.
-
-    Raises:
-        RequestFault: 501, a cluster is served.
-    """
-    if not isinstance(call.site.runtime, Runtime):
-        detail = (
-            "A cluster has no third version of the streaming protocol yet. "
-            "Read GET /threads/ID/stream."
-        )
-        raise RequestFault(HTTPStatus.NOT_IMPLEMENTED, detail)
 
 
 def _is_there(check: Callable[[], object]) -> bool:
@@ -183,21 +158,11 @@ def _is_there(check: Callable[[], object]) -> bool:
     return True
 
 
-def _made_of(store: Store, run: Run, told: ServerEvent) -> list[ProtocolEvent]:
-    """Return what an event of a thread's stream is in this protocol."""
-    if not isinstance(told.data, dict) or told.data.get("status") != RUN_DONE:
-        return list(events_of(run, told))
-    with store.read() as snapshot:
-        ended = snapshot.run(run.run_id)
-    return [end_of(ended or run, Place.of(told.id))]
-
-
-def _beginning(store: Store, thread_id: str) -> Place:
+def _beginning(store: Store, thread_id: str) -> EventPlace:
     """Return behind which place the thread's last runs are."""
     with store.read() as snapshot:
-        begun = (run.began_seq for run in snapshot.runs(thread_id) if run.began_seq)
-        first = min(nlargest(RUNS_AGAIN, begun), default=snapshot.seq + 1)
-    return Place(first - 1, Slot.FIRST_TRANSIENT) if first > 1 else ALL_BEFORE
+        turns = find_thread(snapshot, thread_id).turns
+    return EventPlace.end_of(max(0, turns - RUNS_AGAIN))
 
 
 def place_now(call: Call[Any, Any], thread_id: str) -> int:
@@ -206,16 +171,13 @@ def place_now(call: Call[Any, Any], thread_id: str) -> int:
     Raises:
         ThreadNotFound: it is not there, or is somebody else's.
     """
-    seen(call, thread_id)
-    with call.runtime.store.read() as snapshot:
-        running = [
-            run
-            for run in snapshot.runs(thread_id)
-            if run.began_seq and run.finished_at_us is None
-        ]
-        if not running:
-            return seq_of(Place(snapshot.seq, Slot.FIRST_TRANSIENT))
-    run = running[0]
+    store = call.runtime.store
+    with store.read() as snapshot:
+        thread = find_thread(snapshot, call.access.thread(thread_id))
+        run = None if thread.run_id is None else snapshot.run(thread.run_id)
+    if run is None:
+        return EventPlace.end_of(thread.turns).seq
     tape = call.site.tapes.find(run, ())
     place = None if tape is None else tape.place
-    return seq_of(place or Place(run.updated_seq, Slot.END - 1))
+    place = place or Place(run.updated_seq, Slot.END - 1)
+    return RunNumbers(store, run).find(place).seq

@@ -12,6 +12,7 @@ import msgspec
 
 from weft.daemon.http.call import Call
 from weft.daemon.http.endpoint import Table
+from weft.daemon.http.run_history import RunHistory
 from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
 from weft.daemon.http.run_reader import GONE, RunReader
 from weft.daemon.http.run_requests import asked_of, modes_in
@@ -126,11 +127,13 @@ class ThreadReader:
         with self._store.read() as snapshot:
             find_thread(snapshot, self._thread_id)
             runs = sorted(self._begun(snapshot), key=_turn_of)
-        if place is None:
-            ends = [end for end in map(_end_of, runs) if end is not None]
-            running = (run for run in runs if run.finished_at_us is None)
-            return next(running, None), ends[-1] if ends else ALL_BEFORE, None
-        passed, is_inside = _find(runs, place)
+            if place is None:
+                ends = [end for end in map(_end_of, runs) if end is not None]
+                running = (run for run in runs if run.finished_at_us is None)
+                return next(running, None), ends[-1] if ends else ALL_BEFORE, None
+            passed, is_inside = _find(runs, place)
+            if not is_inside:
+                passed, is_inside = _moved_through(snapshot, runs, passed, place)
         first = next(islice(runs, passed, None), None)
         return first, place, place if is_inside or not first else _before(first, place)
 
@@ -177,6 +180,31 @@ def _find(runs: Sequence[Run], place: Place) -> tuple[int, bool]:
         elif is_near and run.began_seq <= place.seq:  # it ended elsewhere
             passed, is_inside = number, True
     return passed, is_inside
+
+
+def _moved_through(
+    snapshot: Snapshot, runs: Sequence[Run], passed: int, place: Place
+) -> tuple[int, bool]:
+    """Find a place in a log that a run was moved into and out of again.
+
+    Args:
+        snapshot: has the runs.
+        runs: of the thread, in their order.
+        passed: how many are known to be before the place.
+        place: any.
+
+    Returns:
+        as :func:`_find` does.
+    """
+    if passed and _end_of(runs[passed - 1]) == place:
+        return passed, False
+    for number, run in enumerate(runs[passed:], passed):
+        if _in_one_log(run.began_seq, place.seq):
+            break  # it begins behind the place
+        is_moved = not _in_one_log(run.began_seq, run.updated_seq)
+        if is_moved and RunHistory(run).has_come_to(snapshot, place.seq):
+            return number, True
+    return passed, False
 
 
 def _before(run: Run, place: Place) -> Place:
