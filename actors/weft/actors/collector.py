@@ -47,9 +47,9 @@ LOOK_EVERY_S: Final = 0.25
 """How often the collector looks for a quiet moment; a look takes 2 us."""
 
 YOUNG: Final = 5_000
-"""New objects before a collection of these, half a millisecond; Python's 700 are fewer
-than sixteen requests hold, so it looked at them again and again: a twelfth of what a
-request cost."""
+"""New objects before a collection of these, 0.3 ms; Python's 700 are fewer than sixteen
+requests hold, so it looked at them again and again: a twelfth of what a request
+cost."""
 
 MIDDLE_AFTER: Final = 2
 """Such collections before one of the middle generation."""

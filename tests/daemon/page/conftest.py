@@ -5,6 +5,7 @@ thread that asks, which other tests of the same process must not find there.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Api"]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def world(api: "Api") -> dict[str, str]:
+    """Return the ids of the threads that the daemon is furnished with, by name."""
+    from tests.daemon.page.sample import furnish
+
+    return furnish(api)
+
+
 @pytest.fixture
 def visit(browser: "Browser", api: "Api") -> Iterator[tuple["Page", "Watch"]]:
     """Return a page that is not anywhere yet, and what watches it."""
@@ -52,3 +61,19 @@ def page(visit: tuple["Page", "Watch"]) -> "Page":
 def watch(visit: tuple["Page", "Watch"]) -> "Watch":
     """Return what watches the page."""
     return visit[1]
+
+
+@pytest.fixture
+def fresh(
+    browser: "Browser", tmp_path: Path
+) -> Iterator[tuple["Page", "Watch", "Api"]]:
+    """Return a page of a daemon that nobody has touched; its data are in `data`."""
+    from tests.daemon.page.browsing import opened
+    from tests.daemon.page.serving import served
+
+    with (
+        served(tmp_path / "data") as api,
+        opened(browser, api.url) as (page, watch),
+    ):
+        yield page, watch, api
+        assert [] == watch.faults

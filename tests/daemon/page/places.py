@@ -5,14 +5,43 @@ from urllib.parse import quote
 from tests.daemon.page.browsing import Locator, Page, expect
 
 __all__ = [
+    "OBSERVE",
+    "PLACES",
     "answer",
+    "card",
+    "enter",
+    "figure",
     "go",
     "go_and_listen",
     "session_of",
     "settled",
     "status",
     "tree_row",
+    "visit",
 ]
+
+PLACES = [
+    "overview",
+    "sessions",
+    "session",
+    "thread",
+    "actors",
+    "store",
+    "consistency",
+    "operations",
+]
+"""Every kind of place of the page."""
+
+OBSERVE = """() => {
+    globalThis.changed = [];
+    const told = ({ type, attributeName, target }) =>
+        `${type} ${attributeName} ${target.textContent.slice(0, 60)}`;
+    new MutationObserver((all) => changed.push(...all.map(told))).observe(
+        document.body,
+        { attributes: true, characterData: true, childList: true, subtree: true },
+    );
+}"""
+"""Have the page keep in `changed` what changes from now on."""
 
 
 def go(page: Page, *parts: str, query: str = "") -> None:
@@ -26,6 +55,13 @@ def go_and_listen(page: Page, *parts: str, query: str = "") -> None:
     """Open a place as the first one, and wait until it hears of all that happens."""
     with page.expect_response("**/events"):
         go(page, *parts, query=query)
+
+
+def visit(page: Page, place: str, session_id: str, thread_id: str) -> None:
+    """Open one of `PLACES`, of this session or thread where it is of one."""
+    chosen = {"session": ("sessions", session_id), "thread": ("threads", thread_id)}
+    go(page, *chosen.get(place, (place,)))
+    settled(page)
 
 
 def tree_row(page: Page, text: str) -> Locator:
@@ -59,6 +95,24 @@ def answer(page: Page, action: str, **fields: str) -> None:
         dialog.get_by_label(label.replace("_", " ")).fill(value)
     dialog.get_by_role("button", name=action, exact=True).click()
     expect(dialog).to_have_count(0)
+
+
+def card(page: Page, title: str) -> Locator:
+    """Return the card under a heading."""
+    heading = page.get_by_role("heading", level=2, name=title, exact=True)
+    return page.locator(".card").filter(has=heading)
+
+
+def figure(page: Page, name: str) -> Locator:
+    """Return the number over a name."""
+    named = page.locator(".figure").filter(has=page.get_by_text(name, exact=True))
+    return named.locator("b")
+
+
+def enter(page: Page, secret: str) -> None:
+    """Show a token at the door."""
+    page.get_by_label("Token").fill(secret)
+    page.get_by_role("button", name="Look").click()
 
 
 def status(page: Page) -> Locator:

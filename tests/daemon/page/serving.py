@@ -1,6 +1,5 @@
 """Daemons in processes of their own, for a page to look at."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,11 +74,3 @@ def served(
             yield api
         (child.kill if killed else child.terminate)()
         child.wait(DEADLINE_S)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,11 +10,11 @@ import pytest
 from tests.actors.crashing import crash_handler
 from tests.actors.support import LONG_S, failure
 from tests.daemon.http.asking import ALICE, READER, token_file
-from tests.daemon.page.browsing import Browser, Locator, Page, Watch, expect, opened
-from tests.daemon.page.places import go, settled
+from tests.daemon.page.axe import faults_of
+from tests.daemon.page.browsing import Browser, Page, Watch, expect, opened
+from tests.daemon.page.hostile import EVIL, check_text_stays_text
+from tests.daemon.page.places import card, enter, figure, go, settled
 from tests.daemon.page.serving import Api, served
-from tests.daemon.page.test_hostile import EVIL
-from tests.daemon.page.test_looks import faults_of
 from weft.actors import RestartPolicy, Runtime
 from weft.actors.light_actor import LightActor, handles
 from weft.actors.messages import Command
@@ -32,27 +32,6 @@ class Gate(LightActor):
     @handles(threading.Event)
     def _wait(self, message: threading.Event) -> None:
         assert message.wait(LONG_S)
-
-
-@pytest.fixture
-def fresh(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Watch, Api]]:
-    """Return a page of a daemon that nobody has touched."""
-    with (
-        served(tmp_path / "data") as api,
-        opened(browser, api.url) as (page, watch),
-    ):
-        yield page, watch, api
-        assert [] == watch.faults
-
-
-def card(page: Page, title: str) -> Locator:
-    heading = page.get_by_role("heading", level=2, name=title, exact=True)
-    return page.locator(".card").filter(has=heading)
-
-
-def figure(page: Page, name: str) -> Locator:
-    named = page.locator(".figure").filter(has=page.get_by_text(name, exact=True))
-    return named.locator("b")
 
 
 def test_it_names_the_busy_and_moves(fresh: tuple[Page, Watch, Api]) -> None:
@@ -127,11 +106,6 @@ def test_who_is_bound_to_an_owner_is_told_kindly(
         assert [] == watch.faults
 
 
-def enter(page: Page, secret: str) -> None:
-    page.get_by_label("Token").fill(secret)
-    page.get_by_role("button", name="Look").click()
-
-
 @pytest.fixture
 def troubled(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Runtime]]:
     """Return a page of a runtime in this process, where things can be made to fail."""
@@ -165,6 +139,7 @@ def test_who_keeps_the_others_waiting_is_named(troubled: tuple[Page, Runtime]) -
         future.get(timeout=LONG_S)
     expect(card(page, "Deepest mailboxes")).to_contain_text("No mail waits")
     check_text_stays_text(page)
+    assert [] == faults_of(page)
 
 
 def test_who_failed_and_what_was_lost_is_named(
@@ -190,9 +165,4 @@ def test_who_failed_and_what_was_lost_is_named(
     expect(gone).to_contain_text("session")
     letters.get_by_label("The last dead letters").focus()
     check_text_stays_text(page)
-
-
-def check_text_stays_text(page: Page) -> None:
-    assert page.evaluate("globalThis.pwned === undefined")
-    assert 0 == page.locator("img[src=x], svg[onload], [onerror]").count()
     assert [] == faults_of(page)

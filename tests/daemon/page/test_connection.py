@@ -7,8 +7,9 @@ import pytest
 
 from tests.daemon.http.asking import ADMIN, READER, token_file
 from tests.daemon.page.browsing import Browser, Page, Watch, expect, opened
-from tests.daemon.page.places import answer, go, settled, status, tree_row
-from tests.daemon.page.serving import Api, free_port, served
+from tests.daemon.page.places import answer, enter, go, settled, status, tree_row
+from tests.daemon.page.serving import Api, served
+from tests.ports import free_port
 
 DOOR = "A token, please"
 
@@ -129,12 +130,6 @@ def visitor(browser: Browser, guarded: Api) -> Iterator[tuple[Page, Watch]]:
         watch.allow_network_errors()
         yield page, watch
         assert [] == watch.faults
-
-
-def enter(page: Page, secret: str) -> None:
-    """Show a token at the door."""
-    page.get_by_label("Token").fill(secret)
-    page.get_by_role("button", name="Look").click()
 
 
 def test_the_token_is_asked_for_and_kept_for_the_tab(

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.daemon.page.browsing import Page, Watch, expect
-from tests.daemon.page.places import go, settled
-from tests.daemon.page.sample import furnish
-from tests.daemon.page.serving import Api
+from tests.daemon.page.places import OBSERVE, go, settled, visit
 
 FIRST_VIEW_BYTES_MAX = 200_000
 PLACES = ["sessions", "session", "thread", "consistency", "operations"]
@@ -21,22 +19,6 @@ MEASURE = """() => {
         seen_ms: performance.now(),
     };
 }"""
-
-OBSERVE = """() => {
-    globalThis.changed = [];
-    const told = ({ type, attributeName, target }) =>
-        `${type} ${attributeName} ${target.textContent.slice(0, 60)}`;
-    new MutationObserver((all) => changed.push(...all.map(told))).observe(
-        document.body,
-        { attributes: true, characterData: true, childList: true, subtree: true },
-    );
-}"""
-
-
-@pytest.fixture(scope="module")
-def world(api: Api) -> dict[str, str]:
-    """Return the ids of the threads that there are to see."""
-    return furnish(api)
 
 
 @pytest.mark.usefixtures("world")
@@ -73,16 +55,10 @@ def test_a_second_visit_fetches_no_file_again(page: Page, watch: Watch) -> None:
 def test_nothing_flickers_while_nothing_changes(
     page: Page, watch: Watch, world: dict[str, str], place: str
 ) -> None:
-    chosen = {
-        "session": ("sessions", "alice"),
-        "thread": ("threads", world["holiday"]),
-    }
     page.clock.install()
-    go(page, *chosen.get(place, (place,)))
-    settled(page)
-    _pass_time(
-        page, watch
-    )  # the feed begins, and what was asked before it is asked anew
+    visit(page, place, "alice", world["holiday"])
+    # The feed begins, and what was asked before it is asked anew.
+    _pass_time(page, watch)
     page.evaluate(OBSERVE)
     for _ in range(5):
         _pass_time(page, watch)

@@ -1,33 +1,13 @@
 """Every page for every eye and hand: contrast, labels, dark, small, by keyboard."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.daemon.page.axe import faults_of
 from tests.daemon.page.browsing import PHONE, Browser, Page, expect, opened
-from tests.daemon.page.places import go, settled
-from tests.daemon.page.sample import furnish
+from tests.daemon.page.places import PLACES, go, settled, visit
 from tests.daemon.page.serving import Api
-
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PLACES = [
-    "overview",
-    "sessions",
-    "session",
-    "thread",
-    "actors",
-    "store",
-    "consistency",
-    "operations",
-]
-
-
-@pytest.fixture(scope="module")
-def world(api: Api) -> dict[str, str]:
-    """Return the ids of the threads that there are to see."""
-    return furnish(api)
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -46,35 +26,14 @@ def phone(browser: Browser, api: Api) -> Iterator[Page]:
         assert [] == watch.faults
 
 
-def visit(page: Page, place: str, world: dict[str, str]) -> None:
-    chosen = {
-        "session": ("sessions", "alice"),
-        "thread": ("threads", world["holiday"]),
-    }
-    go(page, *chosen.get(place, (place,)))
-    settled(page)
-
-
-def faults_of(page: Page) -> list[str]:
-    """Return what axe finds, a line for each element."""
-    if not page.evaluate("'axe' in globalThis"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    report: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
-    return [
-        f"{rule['id']}: {node['html'][:160]} {node['failureSummary']}"
-        for rule in report["violations"]
-        for node in rule["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_axe_finds_nothing(eyes: Page, world: dict[str, str], place: str) -> None:
-    visit(eyes, place, world)
+    visit(eyes, place, "alice", world["holiday"])
     assert [] == faults_of(eyes)
 
 
 def test_axe_finds_nothing_in_a_dialog(eyes: Page, world: dict[str, str]) -> None:
-    visit(eyes, "thread", world)
+    visit(eyes, "thread", "alice", world["holiday"])
     eyes.get_by_role("button", name="Move…", exact=True).click()
     assert [] == faults_of(eyes)
     eyes.keyboard.press("Escape")
@@ -85,14 +44,14 @@ def test_axe_finds_nothing_in_a_dialog(eyes: Page, world: dict[str, str]) -> Non
 def test_nothing_is_wider_than_a_telephone(
     phone: Page, world: dict[str, str], place: str
 ) -> None:
-    visit(phone, place, world)
+    visit(phone, place, "alice", world["holiday"])
     assert PHONE[0] == phone.evaluate("document.documentElement.scrollWidth")
 
 
-def test_a_telephone_goes_into_a_session_and_back(
-    phone: Page, world: dict[str, str]
-) -> None:
-    visit(phone, "sessions", world)
+@pytest.mark.usefixtures("world")
+def test_a_telephone_goes_into_a_session_and_back(phone: Page) -> None:
+    go(phone, "sessions")
+    settled(phone)
     phone.get_by_role("link", name="bob", exact=True).click()
     expect(phone.locator(".w-name")).to_have_text("bob")
     expect(phone.locator(".s-tree")).to_be_hidden()

@@ -1,36 +1,14 @@
 """The overview: figures that are the daemon's, and that move by themselves."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-
-from tests.daemon.page.browsing import Browser, Locator, Page, expect, opened
-from tests.daemon.page.places import go, settled
-from tests.daemon.page.serving import Api, served
+from tests.daemon.page.browsing import Page, Watch, expect
+from tests.daemon.page.places import figure, go, settled
+from tests.daemon.page.serving import Api
 
 
-def figure(page: Page, name: str) -> Locator:
-    """Return the number over a name."""
-    named = page.locator(".figure").filter(has=page.get_by_text(name, exact=True))
-    return named.locator("b")
-
-
-@pytest.fixture
-def fresh(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Page, Api]]:
-    """Return a page of a daemon that nobody has touched."""
-    with (
-        served(tmp_path_factory.mktemp("overview") / "data") as api,
-        opened(browser, api.url) as (page, watch),
-    ):
-        yield page, api
-        assert [] == watch.faults
-
-
-def test_it_shows_what_there_is_and_moves(fresh: tuple[Page, Api]) -> None:
-    page, api = fresh
+def test_it_shows_what_there_is_and_moves(fresh: tuple[Page, Watch, Api]) -> None:
+    page, _, api = fresh
     ids = api.session("ann", "notes", "plan")
     go(page, "overview")
     settled(page)
@@ -49,8 +27,8 @@ def test_it_shows_what_there_is_and_moves(fresh: tuple[Page, Api]) -> None:
     expect(groups).to_have_accessible_name(re.compile("operations share a flush"))
 
 
-def test_a_check_is_a_mark_of_the_strip(fresh: tuple[Page, Api]) -> None:
-    page, api = fresh
+def test_a_check_is_a_mark_of_the_strip(fresh: tuple[Page, Watch, Api]) -> None:
+    page, _, api = fresh
     api.session("ann", "notes")
     api.made("/check")
     go(page, "overview")
@@ -60,8 +38,8 @@ def test_a_check_is_a_mark_of_the_strip(fresh: tuple[Page, Api]) -> None:
     expect(page.get_by_text("17 watched")).to_be_visible()
 
 
-def test_nothing_moves_while_nothing_happens(fresh: tuple[Page, Api]) -> None:
-    page, _ = fresh
+def test_nothing_moves_while_nothing_happens(fresh: tuple[Page, Watch, Api]) -> None:
+    page, _, _ = fresh
     go(page, "overview")
     settled(page)
     expect(page.locator(".strip")).to_be_visible()
@@ -81,8 +59,8 @@ def test_nothing_moves_while_nothing_happens(fresh: tuple[Page, Api]) -> None:
     assert [] == page.evaluate("changed")
 
 
-def test_figures_lead_to_more(fresh: tuple[Page, Api]) -> None:
-    page, _ = fresh
+def test_figures_lead_to_more(fresh: tuple[Page, Watch, Api]) -> None:
+    page, _, _ = fresh
     go(page, "overview")
     page.locator(".figure").filter(has_text="inconsistencies").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Consistency")

@@ -1,28 +1,12 @@
 """The page of the store: what it holds, how fast it is, when it was saved."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.daemon.page.browsing import Browser, Page, Watch, expect, opened
-from tests.daemon.page.places import go, settled
-from tests.daemon.page.serving import Api, served
-from tests.daemon.page.test_actors import card, figure
-from tests.daemon.page.test_first_view import OBSERVE
+from tests.daemon.page.browsing import Page, Watch, expect
+from tests.daemon.page.places import OBSERVE, card, figure, go, settled
+from tests.daemon.page.serving import Api
 from weft.storage.backup import backup
-
-
-@pytest.fixture
-def fresh(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Watch, Api]]:
-    """Return a page of a daemon that nobody has touched."""
-    with (
-        served(tmp_path / "data") as api,
-        opened(browser, api.url) as (page, watch),
-    ):
-        yield page, watch, api
-        assert [] == watch.faults
 
 
 def test_it_shows_what_the_store_holds_and_moves(
