@@ -1,6 +1,5 @@
 """``examples/graph_client.mjs`` against ``examples/graph_server.py``, under Node."""
 
-import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,24 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.child import REPOSITORY, environment, first_line, weft
-from tests.daemon.sdk.test_javascript import JS, require_node, run
+from tests.daemon.sdk.javascript import INSTALL_S_MAX, put_beside_the_clients, run
 from tests.docs.story import is_shown
 
-INSTALL_S_MAX = 120.0
 EXAMPLE_S_MAX = 30.0
 CLIENT = REPOSITORY / "examples" / "graph_client.mjs"
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the SDK; return the directory with the example beside it."""
-    require_node()
-    directory = tmp_path_factory.mktemp("js")
-    for file in (JS / "package.json", JS / "package-lock.json", CLIENT):
-        shutil.copy(file, directory)
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-    run("npm", "ci", *quiet, cwd=directory, timeout_s=INSTALL_S_MAX)
-    return directory
+@pytest.fixture
+def installed(shared_directory: Path, tmp_path: Path) -> Path:
+    """Return a directory with the example, beside the SDK."""
+    put_beside_the_clients(shared_directory, tmp_path, CLIENT)
+    return tmp_path
 
 
 @pytest.fixture

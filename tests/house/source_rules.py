@@ -8,7 +8,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 FILE_LINES_MAX: Final = 400
@@ -38,7 +39,8 @@ Rule = Callable[[str], Iterator[Finding]]
 
 def has_a_docstring(source: str) -> Iterator[Finding]:
     """Find a module that does not say what it is for."""
-    if not ast.get_docstring(ast.parse(source)):
+    module = _nodes(source)[0]
+    if not (isinstance(module, ast.Module) and ast.get_docstring(module)):
         yield Finding(1, "no docstring: say what the module is for and guarantees")
 
 
@@ -54,7 +56,7 @@ def is_short(source: str) -> Iterator[Finding]:
 
 def has_short_functions(source: str) -> Iterator[Finding]:
     """Find functions over the limit, decorators not counted."""
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         lines = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -65,7 +67,7 @@ def has_short_functions(source: str) -> Iterator[Finding]:
 
 def swallows_nothing(source: str) -> Iterator[Finding]:
     """Find `except:` without a class and handlers that only pass."""
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         if not isinstance(node, ast.ExceptHandler):
             continue
         if node.type is None:
@@ -80,9 +82,11 @@ def swallows_nothing(source: str) -> Iterator[Finding]:
 
 def never_sleeps(source: str) -> Iterator[Finding]:
     """Find calls of `time.sleep` and `asyncio.sleep`, under any name."""
-    tree = ast.parse(source)
-    names = _imported_names(tree)
-    for node in ast.walk(tree):
+    if "sleep" not in source:
+        return
+    nodes = _nodes(source)
+    names = _imported_names(nodes)
+    for node in nodes:
         if isinstance(node, ast.Call) and _full_name(node.func, names) in SLEEPS:
             yield Finding(
                 node.lineno,
@@ -97,7 +101,7 @@ def asserts_something(source: str) -> Iterator[Finding]:
     A function beside the test that asserts in the end is not seen through: its name
     is what people read as well.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if node.name.startswith("test_") and not any(map(_asserts, ast.walk(node))):
@@ -110,14 +114,24 @@ def asserts_something(source: str) -> Iterator[Finding]:
 
 def names_what_it_ignores(source: str) -> Iterator[Finding]:
     """Find `noqa` and `type: ignore` without a code."""
+    if not any(map(_ignores_without_a_code, source.splitlines())):
+        return  # a fiftieth of the time that its tokens take
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type != tokenize.COMMENT:
-            continue
-        if _NOQA.search(token.string) or _TYPE_IGNORE.search(token.string):
+        if token.type == tokenize.COMMENT and _ignores_without_a_code(token.string):
             yield Finding(
                 token.start[0],
                 "an ignore without a code: write `noqa: X123` or `type: ignore[code]`",
             )
+
+
+def _ignores_without_a_code(text: str) -> bool:
+    return bool(_NOQA.search(text) or _TYPE_IGNORE.search(text))
+
+
+@lru_cache(maxsize=1)  # the rules are asked one after the other about one file
+def _nodes(source: str) -> tuple[ast.AST, ...]:
+    """Return the nodes of a source's tree, the module first."""
+    return tuple(ast.walk(ast.parse(source)))
 
 
 def _asserts(node: ast.AST) -> bool:
@@ -135,10 +149,10 @@ def _does_nothing(statement: ast.stmt) -> bool:
     )
 
 
-def _imported_names(tree: ast.Module) -> dict[str, str]:
+def _imported_names(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map a local name to the full name of what was imported under it."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

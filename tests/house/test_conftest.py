@@ -1,4 +1,8 @@
-"""The full run skips nothing: each way to skip is a failure in it."""
+"""The full run skips nothing: each way to skip is a failure in it.
+
+And what all tests share: children compile the library once, and there are more workers
+than cores.
+"""
 
 import os
 import subprocess
@@ -6,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import pytest_xdist_auto_num_workers
 
 PLUGINS = [
     *("-p", "tests.conftest"),
@@ -24,11 +30,28 @@ SKIPS = {
     "whole file": 'pytest.skip("the reason", allow_module_level=True)',
 }
 DEADLINE_S = 50
+CHILD_COMPILES = """
+import os, subprocess, sys
+
+def test_it(shared_directory, tmp_path):
+    (tmp_path / "module.py").touch()
+    subprocess.run([sys.executable, "-c", "import module"], cwd=tmp_path, check=True)
+    assert "module.py" in os.listdir(tmp_path)
+    assert "__pycache__" not in os.listdir(tmp_path)
+    kept = shared_directory.joinpath("bytecode", *tmp_path.parts[1:])
+    assert [one.name.partition(".")[0] for one in kept.iterdir()] == ["module"]
+"""
 EXPECTED_FAILURE = '@pytest.mark.xfail(reason="the reason")\ndef test_it(): assert 0'
 
 
 def outcome(
-    body: str, folder: Path, repository: Path, *, ci: str, require_all: str = "0"
+    body: str,
+    folder: Path,
+    repository: Path,
+    *,
+    ci: str = "0",
+    require_all: str = "0",
+    **variables: str,
 ) -> tuple[int, str]:
     """Run one test file under our conftest; return pytest's exit code and output."""
     (folder / "test_one.py").write_text(f"import pytest\n{body}\n", encoding="utf-8")
@@ -38,6 +61,7 @@ def outcome(
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # two seconds of imports
         "WEFT_CI": ci,
         "WEFT_REQUIRE_ALL": require_all,
+        **variables,
     }
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *PLUGINS, "-rs", "test_one.py"],
@@ -77,3 +101,21 @@ def test_the_full_run_leaves_out_what_needs_an_extra_unless_all_is_required(
 def test_an_expected_failure_is_no_skip(tmp_path: Path, repository: Path) -> None:
     code, output = outcome(EXPECTED_FAILURE, tmp_path, repository, ci="1")
     assert (code, "1 xfailed" in output) == (0, True), output
+
+
+def test_children_keep_what_they_compile_away_from_the_checkout(
+    tmp_path: Path, repository: Path
+) -> None:
+    code, output = outcome(
+        CHILD_COMPILES, tmp_path, repository, PYTHONDONTWRITEBYTECODE="1"
+    )
+    assert code == 0, output
+
+
+def test_there_is_a_worker_more_than_there_are_cores_unless_somebody_says_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    assert len(os.sched_getaffinity(0)) + 1 == pytest_xdist_auto_num_workers()
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "7")
+    assert pytest_xdist_auto_num_workers() is None

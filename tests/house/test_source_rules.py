@@ -1,5 +1,6 @@
 """The style rules hold everywhere, and each of them can fail."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,32 +28,52 @@ NO_QA = "# no" + "qa"
 IGNORE = "# type: " + "ignore"
 
 
-def broken(rule: rules.Rule, repository: Path, *tops: str) -> list[str]:
-    """Return `file:line sentence` for each place in these folders breaking a rule."""
-    return [
-        f"{path}:{finding.line} {finding.sentence}"
-        for path in python_files(repository, *tops)
-        for finding in rule((repository / path).read_text(encoding="utf-8"))
-    ]
+Broken = dict[rules.Rule, list[str]]
+"""`file:line sentence` for each place that breaks a rule."""
+
+
+def broken(repository: Path, kept: Sequence[rules.Rule], *tops: str) -> Broken:
+    """Return which places in these folders break which rule; each file is read once."""
+    found: Broken = {rule: [] for rule in kept}
+    for path in python_files(repository, *tops):
+        source = (repository / path).read_text(encoding="utf-8")
+        for rule in kept:
+            found[rule] += [f"{path}:{one.line} {one.sentence}" for one in rule(source)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def in_the_library(repository: Path) -> Broken:
+    return broken(repository, LIBRARY_RULES, *rooms(repository))
+
+
+@pytest.fixture(scope="module")
+def in_the_tests(repository: Path) -> Broken:
+    return broken(repository, TEST_RULES, "tests")
+
+
+@pytest.fixture(scope="module")
+def elsewhere(repository: Path) -> Broken:
+    return broken(repository, OTHER_RULES, "bench", "examples")
 
 
 @pytest.mark.parametrize("rule", LIBRARY_RULES)
-def test_the_library_keeps_the_rule(rule: rules.Rule, repository: Path) -> None:
-    found = broken(rule, repository, *rooms(repository))
+def test_the_library_keeps_the_rule(rule: rules.Rule, in_the_library: Broken) -> None:
+    found = in_the_library[rule]
     assert not found, told("mend these places", found)
 
 
 @pytest.mark.parametrize("rule", TEST_RULES)
-def test_the_tests_keep_the_rule(rule: rules.Rule, repository: Path) -> None:
-    found = broken(rule, repository, "tests")
+def test_the_tests_keep_the_rule(rule: rules.Rule, in_the_tests: Broken) -> None:
+    found = in_the_tests[rule]
     assert not found, told("mend these places", found)
 
 
 @pytest.mark.parametrize("rule", OTHER_RULES)
 def test_examples_and_benchmarks_keep_the_rule(
-    rule: rules.Rule, repository: Path
+    rule: rules.Rule, elsewhere: Broken
 ) -> None:
-    found = broken(rule, repository, "bench", "examples")
+    found = elsewhere[rule]
     assert not found, told("mend these places", found)
 
 

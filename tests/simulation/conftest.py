@@ -1,6 +1,7 @@
 """Which seeds a run of the simulation takes, and what it says when one fails."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +16,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--weft-seeds", type=int, default=LONG_SEEDS, help="seeds of the long run"
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_is_collected() -> Iterator[None]:
+    """Leave what other tests have imported and made to itself.
+
+    A case is small and cyclic; collecting the whole test session for it, again and
+    again, took a quarter of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -152,19 +152,13 @@ def _replayed(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have errors kept but not printed, and garbage collected seldom.
-
-    A case is small and cyclic; collecting the whole test session for it, again and
-    again, took a quarter of the time.
-    """
+    """Have errors kept but not printed, and garbage collected seldom."""
     logger = logging.getLogger("weft")
     before, logger.propagate = logger.propagate, False
     thresholds = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
         logger.propagate = before

@@ -22,6 +22,9 @@ LONG_PARTS = 80
 """Of the long run: a part takes some ten seconds, so that it is seen to go on."""
 
 
+PARTS = 5
+"""Of the seeds of the default run, so that several workers can share them."""
+
 BREAKS_MAX = 3
 """Fewer than supervision bears before it quarantines a session."""
 
@@ -31,15 +34,17 @@ def fail_with_its_story(hunt: Hunt) -> None:
         pytest.fail(story(hunt.prey), pytrace=False)
 
 
-@pytest.mark.timeout(240)  # 10 s of CPU, which a busy machine may not have
-def test_nothing_is_wrong_under_any_of_the_uniform_schedules(seeds: range) -> None:
-    hunt = hunted(seeds)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_wrong_under_any_of_the_uniform_schedules(
+    seeds: range, part: int
+) -> None:
+    some = seeds[part::PARTS]
+    hunt = hunted(some)
     fail_with_its_story(hunt)
-    assert len(seeds) == hunt.seeds
-    assert len(seeds) == 1 or hunt.crashes > hunt.seeds, "it should have crashed often"
+    assert len(some) == hunt.seeds
+    assert len(some) < 2 or hunt.crashes > hunt.seeds, "it should have crashed often"
 
 
-@pytest.mark.timeout(240)  # 10 s of CPU, which a busy machine may not have
 def test_nothing_is_wrong_when_few_priorities_change(seeds: range) -> None:
     few = seeds[: len(seeds) // 5 or 1]
     hunt = hunted(few, Pct)
