@@ -9,6 +9,7 @@ Guarantees:
       (:mod:`weft.actors.rounds`); answers are sent so, too.
 """
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -30,6 +31,9 @@ __all__ = ["BackgroundServer", "HttpServer"]
 
 MESSAGE_SIZE_BYTES_MAX: Final = 1 << 20
 """As much as the body of a request may have, unless that is configured."""
+
+TICK_S: Final = 1.0
+"""How old the date in an answer may be."""
 
 GRACE_S: Final = 2
 """How long answers under way may take once a stop was asked for; uvicorn takes whole
@@ -93,6 +97,7 @@ class HttpServer(uvicorn.Server):
         self._on_ready = on_ready
         self._on_stopping = on_stopping
         self._loop: AbstractEventLoop | None = None
+        self._told = asyncio.Event()
 
     def serve_until_stopped(self) -> None:
         """Answer requests until :meth:`stop`, on the calling OS thread."""
@@ -105,17 +110,21 @@ class HttpServer(uvicorn.Server):
         """
         self.force_exit = self.should_exit
         self.should_exit = True
+        self.call_soon(self._told.set)
 
     def call_soon(self, function: Callable[[], object]) -> None:
         """Have a function called on the event loop, if it runs; from any OS thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(function)
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended just now
+                loop.call_soon_threadsafe(function)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer requests until the end, in rounds of the event loop."""
         with in_rounds(get_running_loop()) as rounds:
             self._connection.rounds = rounds
             await super().serve(sockets)
+            self._loop = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
@@ -129,6 +138,12 @@ class HttpServer(uvicorn.Server):
             )
         self._on_ready()
 
+    async def main_loop(self) -> None:
+        """Wait for the stop; uvicorn would look for it ten times a second."""
+        while not await self.on_tick(0):  # the date that answers bear
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), TICK_S)
+
     def _connect(self) -> HttpToolsProtocol:
         protocol: Any = self.config.http_protocol_class
         connection: HttpToolsProtocol = protocol(
@@ -139,7 +154,14 @@ class HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell those who hold a stream open, then wait for what is under way."""
         self._on_stopping()
-        await super().shutdown(sockets)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:  # nobody is there whom uvicorn's 0.1 s would serve
+            server.close()
+            await server.wait_closed()
+        for each in sockets or []:
+            each.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
