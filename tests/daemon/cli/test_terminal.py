@@ -21,6 +21,7 @@ NOT_HERE = {
     *("weft serve", "weft demo"),  # daemons
     *("weft watch", "weft shell", "weft mcp"),  # they go on until their input ends
     *("weft crons add", "weft crons rm"),  # what they leave, others would list
+    "weft migrate",  # it needs a database
     *(
         f"weft cluster {name}"
         for name in ("drain", "init", "start", "status", "reshard")

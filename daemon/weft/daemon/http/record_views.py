@@ -64,6 +64,7 @@ class RunView(msgspec.Struct):
     created_seq: int
     updated_seq: int
     began_seq: int
+    turn: int
 
     @classmethod
     def of(cls, run: Run) -> "RunView":
@@ -92,4 +93,5 @@ class RunView(msgspec.Struct):
             created_seq=run.created_seq,
             updated_seq=run.updated_seq,
             began_seq=run.began_seq,
+            turn=run.turn,
         )
