@@ -26,14 +26,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
-import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from weft.actors.wakeup import Wakeup
+from weft.actors.process_helper import ProcessHelper
 from weft.storage.statistics import Histogram, HistogramSnapshot
 
 if TYPE_CHECKING:
@@ -84,11 +82,10 @@ class CollectorStatistics(msgspec.Struct, frozen=True):
     full_collections: int = 0
 
 
-class Collector:
+class Collector(ProcessHelper):
     """Runs full collections in quiet moments, on an OS thread ``weft-collector``."""
 
-    _shared: ClassVar[dict[int, Collector]] = {}
-    """The collector of this process, by pid: a fork finds none."""
+    os_thread_name = "weft-collector"
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         """Create a collector; :meth:`start` it.
@@ -96,6 +93,7 @@ class Collector:
         Args:
             dispatcher: whose quiet moments are used.
         """
+        super().__init__()
         self.full_collections = 0
         self.pause_max_ns = 0
         self._dispatcher = dispatcher
@@ -105,39 +103,15 @@ class Collector:
         self._frozen_max = 0  # objects that are frozen, at the most
         self._was_frozen = 0
         self._middle_collections = 0  # since the last full one
-        self._users: list[None] = []
-        self._stopping = False
-        self._wakeup = Wakeup()
-        self._thread = threading.Thread(
-            target=self._run, name="weft-collector", daemon=True
-        )
 
     @classmethod
     def acquire(cls, dispatcher: Dispatcher) -> Collector:
         """Take the collector of this process over; give it back with :meth:`release`.
 
-        Runtimes are opened and closed one after the other: by people, not by turns.
-
         Args:
             dispatcher: the process's.
         """
-        collector = cls._shared.get(os.getpid())
-        if collector is None:
-            collector = cls._shared[os.getpid()] = cls(dispatcher)
-            collector.start()
-        collector._users.append(None)
-        return collector
-
-    def release(self, timeout_s: float | None = None) -> None:
-        """Give it back; the last user's release stops it.
-
-        Args:
-            timeout_s: seconds to wait for the end of the OS thread.
-        """
-        self._users.pop()
-        if not self._users:
-            self._shared.pop(os.getpid(), None)
-            self.stop(timeout_s)
+        return cls._join(lambda: cls(dispatcher))
 
     def start(self) -> None:
         """Take full collections over from Python.
@@ -147,7 +121,7 @@ class Collector:
         """
         self._thresholds = gc.get_threshold()
         self._was_frozen = gc.get_freeze_count()
-        self._thread.start()
+        super().start()
         gc.set_threshold(YOUNG, MIDDLE_AFTER, FULL_AT_LATEST_AFTER)
         gc.collect()
         self._frozen_max = len(gc.get_objects())
@@ -160,9 +134,7 @@ class Collector:
         Args:
             timeout_s: seconds to wait for the end; None waits for ever.
         """
-        self._stopping = True
-        self._wakeup.wake()
-        self._thread.join(timeout_s)
+        super().stop(timeout_s)
         gc.callbacks.remove(self._observe)
         if not self._was_frozen:  # else the application has reasons of its own
             gc.unfreeze()

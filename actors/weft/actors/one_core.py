@@ -26,14 +26,13 @@ import contextlib
 import logging
 import os
 import random
-import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from weft.actors.wakeup import Wakeup
+from weft.actors.process_helper import ProcessHelper
 from weft.storage.cores import gather, gathered_threads, scatter
 
 if TYPE_CHECKING:
@@ -105,15 +104,14 @@ class _Look(msgspec.Struct, frozen=True):
     own_s: float
 
 
-class OneCore:
+class OneCore(ProcessHelper):
     """Keeps the OS threads of this process together, on an OS thread ``weft-core``.
 
     Attributes:
         core: the one they are on; None while they are on all.
     """
 
-    _shared: ClassVar[dict[int, OneCore]] = {}
-    """The one of this process, by pid: a fork finds none."""
+    os_thread_name = "weft-core"
 
     def __init__(self, busy_s: Callable[[], dict[int, float]] | None = None) -> None:
         """Create it; :meth:`start` it.
@@ -122,15 +120,12 @@ class OneCore:
             busy_s: tells for each core how long it was busy so far, in seconds;
                 the system does if omitted.
         """
+        super().__init__()
         self.core: int | None = None
         self._cores = frozenset(os.sched_getaffinity(0))
         self._busy_s = busy_s or _busy_s
         self._patience_s = PATIENCE_MIN_S
         self._apart_until_s = 0.0
-        self._users: list[None] = []
-        self._stopping = False
-        self._wakeup = Wakeup()
-        self._thread = threading.Thread(target=self._run, name="weft-core", daemon=True)
 
     @classmethod
     def acquire(cls) -> OneCore | None:
@@ -139,29 +134,7 @@ class OneCore:
         Returns:
             What does it; None where there is no choice.
         """
-        one = cls._shared.get(os.getpid())
-        if one is None:
-            if not _has_choice():
-                return None
-            one = cls._shared[os.getpid()] = cls()
-            one.start()
-        one._users.append(None)
-        return one
-
-    def release(self, timeout_s: float | None = None) -> None:
-        """Give it back; the last user's release scatters the OS threads.
-
-        Args:
-            timeout_s: seconds to wait for the end of the OS thread.
-        """
-        self._users.pop()
-        if not self._users:
-            self._shared.pop(os.getpid(), None)
-            self.stop(timeout_s)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+        return cls._join(cls) if _has_choice() else None
 
     def stop(self, timeout_s: float | None = None) -> None:
         """End the OS thread, and let the others use every core.
@@ -169,9 +142,7 @@ class OneCore:
         Args:
             timeout_s: seconds to wait for its end.
         """
-        self._stopping = True
-        self._wakeup.wake()
-        self._thread.join(timeout_s)
+        super().stop(timeout_s)
         scatter()
 
     def _run(self) -> None:

@@ -10,7 +10,6 @@ executor's for user code. Clients call from any OS thread or from asyncio; every
 returns a future at once.
 """
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any, Final, Self
 import pykka
 
 from weft.actors.checks import Checks
+from weft.actors.closing import Closing
 from weft.actors.container import Container, replaced
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher
@@ -74,7 +74,7 @@ HELPERS_TIMEOUT_S: Final = 1.0
 """Timers and collector end in microseconds, unless a long collection is under way."""
 
 
-class Runtime(Container):
+class Runtime(Closing, Container):
     """Sessions and threads on one store. Make one with :meth:`open`.
 
     Attributes:
@@ -386,15 +386,3 @@ class Runtime(Container):
         """
         for _ in range(3):
             self._root.ask(Ping(), timeout=SETTLE_TIMEOUT_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.close)

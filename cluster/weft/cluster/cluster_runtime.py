@@ -17,9 +17,10 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from weft.actors.checks import Checks
+from weft.actors.closing import Closing
 from weft.actors.coordinator import Coordinator
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
@@ -89,7 +90,7 @@ class ClusterPost(Post, Protocol):
         ...
 
 
-class ClusterRuntime:
+class ClusterRuntime(Closing):
     """A cluster, as one runtime.
 
     Args:
@@ -347,18 +348,6 @@ class ClusterRuntime:
         self._loop.join(timeout_s)
         self._timers.stop(timeout_s)
         self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.close)
 
 
 def _fail(message: Command | RunCommand, error: BaseException) -> None:

@@ -35,7 +35,7 @@ from weft.storage.errors import StoreReadOnly, StoreUnavailable
 from weft.storage.keys import log_place
 from weft.storage.lock import OwnerLock
 from weft.storage.moved import Moved
-from weft.storage.store import TreeStore
+from weft.storage.succession import Successor
 
 __all__ = ["CutOver", "settle_directory"]
 
@@ -136,7 +136,7 @@ class CutOver:
         with named():
             return self._was_sent and self._target.has_arrived()
 
-    def _open(self) -> TreeStore:
+    def _open(self) -> Successor:
         """Open the store where it is, unless somebody else has done so before."""
         with named():
             is_ours = self._target.is_ours()

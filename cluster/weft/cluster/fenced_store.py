@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 from weft.cluster.fence import Fenced
 from weft.storage.operations import Operation
 from weft.storage.snapshot import Snapshot
-from weft.storage.store import StoreStatistics, TreeStore
+from weft.storage.store import StoreStatistics
 
 __all__ = ["FencedStore"]
 
 
-class FencedStore(TreeStore):
+class FencedStore:
     """A store that refuses everything.
 
     Args:
@@ -24,7 +24,7 @@ class FencedStore(TreeStore):
         last: what it held when it was seen last.
     """
 
-    def __init__(self, words: str, last: StoreStatistics) -> None:  # no engine
+    def __init__(self, words: str, last: StoreStatistics) -> None:
         self._words = words
         self._last = last
 
@@ -41,7 +41,7 @@ class FencedStore(TreeStore):
     def _refuse(self) -> NoReturn:
         raise Fenced(self._words)
 
-    def read(self) -> AbstractContextManager[Snapshot]:  # type: ignore[override]
+    def read(self) -> AbstractContextManager[Snapshot]:
         """Refuse.
 
         Raises:

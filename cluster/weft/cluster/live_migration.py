@@ -18,12 +18,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from weft.cluster.address import Address, is_address
 from weft.cluster.cut_over import CutOver, settle_directory
 from weft.cluster.errors import MigrationRefused
 from weft.cluster.live_copy import LiveCopy
+from weft.cluster.migration_report import MigrationReport
 from weft.cluster.migration_target import Target
 from weft.storage import LmdbStore
 from weft.storage.errors import InvalidArgument
@@ -40,34 +39,6 @@ writes come as fast as they are sent, only writers that wait let it end."""
 
 FEW: Final = 100
 """Places that are sent in some milliseconds."""
-
-
-class MigrationReport(msgspec.Struct, frozen=True):
-    """What a migration did.
-
-    Attributes:
-        migration_id: a UUID.
-        to: where the store is now, without user and password.
-        entries: that were copied, or compared where the database was not empty.
-        sent: entries that were put or deleted there, some of them several times.
-        sent_bytes: their keys and values.
-        rounds: in which what had been written meanwhile was sent.
-        verified: entries that were compared afterwards; 0 if that was not asked for.
-        duration_s: of all.
-        pause_s: how long writers waited at the end.
-        seq: the last operation before the store went on in the database.
-    """
-
-    migration_id: str
-    to: str
-    entries: int
-    sent: int
-    sent_bytes: int
-    rounds: int
-    verified: int
-    duration_s: float
-    pause_s: float
-    seq: int
 
 
 def migrate(

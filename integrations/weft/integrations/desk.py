@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import pykka
 
+from weft.actors.closing import Closing
 from weft.actors.future import Future
 from weft.storage import (
     DeadlineExceeded,
@@ -191,26 +192,14 @@ class Desk:
             return self._own_writer
 
 
-class AtDesk:
-    """What writes at a desk of its own; a with block closes it, sync or async."""
+class AtDesk(Closing):
+    """What writes at a desk of its own."""
 
     _desk: Desk
 
     def close(self) -> None:
         """Finish what is under way. A store that was given stays open."""
         self._desk.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
 
 
 def stamp() -> dict[str, Any]:

@@ -39,8 +39,7 @@ from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.migrations import MIGRATIONS, Migration, migrate
 from weft.storage.moved import StoreMoving, refuse_moved
 from weft.storage.progress import Progress
-from weft.storage.store import TreeStore
-from weft.storage.succession import Succession
+from weft.storage.succession import Succession, Successor
 
 __all__ = ["MAP_SIZE_BYTES", "LmdbEngine", "LmdbStore"]
 
@@ -318,7 +317,7 @@ class LmdbStore(Succession):
         """Note no more: nobody copies it. Only where it cannot have moved."""
         self._lmdb.departure = None
 
-    def hand_over(self, successor: TreeStore) -> None:
+    def hand_over(self, successor: Successor) -> None:
         """Go on as another store from here on; this one closes it.
 
         Within :meth:`Departure.halt`, or a write transaction's beginning.

@@ -12,15 +12,17 @@ Guarantees:
 
 import os
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import msgspec
 
 from weft.storage.errors import StoreCorrupt
 
-__all__ = ["MARK_NAME", "Mark", "boot_id", "flush", "write_whole"]
+__all__ = ["MARK_NAME", "Mark", "boot_id", "flush", "read_whole", "write_whole"]
 
 MARK_NAME: Final = "mark.json"
+
+T = TypeVar("T")
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """A UUID that the kernel makes at each boot (random(4))."""
@@ -56,18 +58,10 @@ class Mark(msgspec.Struct, frozen=True):
         Raises:
             StoreCorrupt: there is one and it cannot be read.
         """
-        path = directory / MARK_NAME
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
-        except FileNotFoundError:
-            return None
-        except msgspec.MsgspecError as error:
-            raise StoreCorrupt(
-                f"{path} is damaged: {error}. `weft fsck --repair` writes a new one "
-                "after it has looked at the store.",
-                cause=error,
-                details={"path": str(path)},
-            ) from error
+        remedy = (
+            "`weft fsck --repair` writes a new one after it has looked at the store."
+        )
+        return read_whole(directory / MARK_NAME, cls, remedy)
 
     def write(self, directory: Path) -> None:
         """Make this the mark of a data directory.
@@ -93,6 +87,29 @@ class Mark(msgspec.Struct, frozen=True):
         if txnid < self.txnid:
             return f"it ends at transaction {txnid}; the mark says {self.txnid}"
         return None
+
+
+def read_whole(path: Path, kind: type[T], words: str) -> T | None:
+    """Return what a file says that was written whole, None if there is none.
+
+    Args:
+        path: of the file, JSON.
+        kind: what it is to be.
+        words: behind the refusal of a damaged one.
+
+    Raises:
+        StoreCorrupt: it is something else.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(
+            f"{path} is damaged: {error}. {words}",
+            cause=error,
+            details={"path": str(path)},
+        ) from error
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -16,8 +16,8 @@ from typing import Final, Self
 
 import msgspec
 
-from weft.storage.errors import SessionThreadException, StoreCorrupt
-from weft.storage.mark import flush, write_whole
+from weft.storage.errors import SessionThreadException
+from weft.storage.mark import flush, read_whole, write_whole
 
 __all__ = ["MOVED_NAME", "Moved", "StoreMoved", "StoreMoving", "refuse_moved"]
 
@@ -71,17 +71,8 @@ class Moved(msgspec.Struct, frozen=True):
         Raises:
             StoreCorrupt: there is one and it cannot be read.
         """
-        path = directory / MOVED_NAME
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
-        except FileNotFoundError:
-            return None
-        except msgspec.MsgspecError as error:
-            raise StoreCorrupt(
-                f"{path} is damaged: {error}. The store was on its way elsewhere.",
-                cause=error,
-                details={"path": str(path)},
-            ) from error
+        words = "The store was on its way elsewhere."
+        return read_whole(directory / MOVED_NAME, cls, words)
 
     def write(self, directory: Path) -> None:
         """Leave this note in a data directory, durably.

@@ -14,7 +14,7 @@ Not here: how the trees come to the successor, and when that is decided.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from weft.storage.departure import StoreGone
 from weft.storage.group import Group
@@ -22,20 +22,37 @@ from weft.storage.operation_log import OperationLog
 from weft.storage.operations import Operation
 from weft.storage.outcome import Outcome
 from weft.storage.snapshot import Snapshot
-from weft.storage.store import StoreStatistics, TreeStore
+from weft.storage.store import Store, StoreStatistics, TreeStore
 
-__all__ = ["Succession"]
+__all__ = ["Succession", "Successor"]
 
 _T = TypeVar("_T")
+
+
+class Successor(Store, Protocol):
+    """What a store may go on as."""
+
+    @property
+    def seq(self) -> int:
+        """The number of the last applied operation."""
+        ...
+
+    def expire_operations(self, before_us: int, limit: int = 10_000) -> int:
+        """Forget log entries: see :meth:`TreeStore.expire_operations`."""
+        ...
+
+    def amend(self, change: Callable[[Group, OperationLog], _T]) -> _T:
+        """Have something put in: see :meth:`TreeStore.amend`."""
+        ...
 
 
 class Succession(TreeStore):
     """A store that goes on as another one, once it has been given a successor."""
 
-    _successor: TreeStore | None = None
+    _successor: Successor | None = None
 
     @property
-    def successor(self) -> TreeStore | None:
+    def successor(self) -> Successor | None:
         """What answers in its place; None while it does so itself."""
         return self._successor
 
@@ -84,7 +101,7 @@ class Succession(TreeStore):
         successor = self._successor
         return super().statistics() if successor is None else successor.statistics()
 
-    def _heir(self) -> TreeStore:
+    def _heir(self) -> Successor:
         successor = self._successor
         assert successor is not None  # noqa: S101 - the engine says that there is one
         return successor

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from weft.cluster.migration_report import MigrationReport
 from weft.daemon.http.call import Call
 from weft.daemon.http.endpoint import Table
 from weft.daemon.http.long_work import Done, begin, result_of
@@ -37,25 +38,10 @@ class MigrationRequest(msgspec.Struct, forbid_unknown_fields=True):
     verify: bool = True
 
 
-class MigrationView(msgspec.Struct):
-    """What a migration did; ``pause_s`` is how long writers waited at the end."""
-
-    migration_id: str
-    to: str
-    entries: int
-    sent: int
-    sent_bytes: int
-    rounds: int
-    verified: int
-    duration_s: float
-    pause_s: float
-    seq: int
-
-
 @migrations.post("/migration", scope="admin")
 async def migrate_store(
     call: Call[MigrationRequest, None],
-) -> MigrationView | EventStream[MigrationView]:
+) -> MigrationReport | EventStream[MigrationReport]:
     """Move the store into a PostgreSQL database while it is served.
 
     Reads and writes go on; at the end writes wait for some milliseconds. Nothing is
@@ -69,14 +55,13 @@ async def migrate_store(
     if store.is_departing and store.successor is None:
         raise StoreMoving
 
-    def work(done: Done) -> MigrationView:
+    def work(done: Done) -> MigrationReport:
         from weft.cluster.live_migration import migrate
 
-        report = migrate(store, body.to, verify=body.verify, progress=done.tell)
-        return msgspec.convert(report, MigrationView, from_attributes=True)
+        return migrate(store, body.to, verify=body.verify, progress=done.tell)
 
     task, done = begin(work)
-    answer: MigrationView | EventStream[MigrationView] = await result_of(
+    answer: MigrationReport | EventStream[MigrationReport] = await result_of(
         call, task, done
     )
     return answer
