@@ -57,11 +57,11 @@ FULL_DUE_AFTER: Final = 3
 of them has looked at 15,000 objects at most."""
 
 FULL_AT_LATEST_AFTER: Final = 5
-"""So many, and Python starts a full one at once: 90,000 objects, 10 ms on a quiet
+"""So many, and Python starts a full one at once: 90,000 objects, 13 ms on a quiet
 machine. With twice as many it was 33 ms on one with other work."""
 
 LOOKED_AT_MAX: Final = 100_000
-"""Frozen objects that are looked at again with the new ones: 12 ms. A daemon with some
+"""Frozen objects that are looked at again with the new ones: 13 ms. A daemon with some
 thousand sessions has fewer."""
 
 _OLDEST: Final = 2

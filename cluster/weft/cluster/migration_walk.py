@@ -15,7 +15,7 @@ from weft.storage.store import FORMAT_KEY
 __all__ = ["CHUNK_ENTRIES", "NOT_COPIED", "ORIGIN_KEY", "Stretch", "Walk", "present"]
 
 CHUNK_ENTRIES: Final = 2_000
-"""Of a stretch: some 50 ms of a database's time."""
+"""Of a stretch: it is read and sent in 10 to 15 ms, and compared in 4."""
 
 CHUNK_SIZE_BYTES: Final = 1 << 20
 """Likewise; one that is larger by itself goes alone."""

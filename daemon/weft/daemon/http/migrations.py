@@ -44,8 +44,8 @@ async def migrate_store(
 ) -> MigrationReport | EventStream[MigrationReport]:
     """Move the store into a PostgreSQL database while it is served.
 
-    Reads and writes go on; at the end writes wait for some milliseconds. Nothing is
-    changed if it fails.
+    Reads and writes go on; at the end writes wait for a fraction of a second. If it
+    fails, nothing is changed.
     """
     store, body = call.runtime.store, call.body
     if not isinstance(store, LmdbStore):
