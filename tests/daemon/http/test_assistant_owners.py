@@ -62,3 +62,18 @@ def test_to_change_takes_the_right_to_write(guarded: TestClient) -> None:
     ):
         assert "write" in detail_of(answer, 403)
     assert made == guarded.get(path, headers=reader).json()
+
+
+def test_who_removes_its_assistant_leaves_the_crons_of_others(
+    guarded: TestClient,
+) -> None:
+    create(guarded, ALICE, assistant_id=ID)
+    asked = {"assistant_id": ID, "schedule": "0 0 1 1 *"}
+    made = {
+        secret: guarded.post("/runs/crons", json=asked, headers=bearer(secret)).json()
+        for secret in (ALICE, ADMIN)
+    }
+    answer = guarded.delete(f"/assistants/{ID}", headers=bearer(ALICE))
+    assert 204 == answer.status_code
+    left = guarded.post("/runs/crons/search", json={}, headers=bearer(ADMIN)).json()
+    assert [made[ADMIN]["cron_id"]] == [cron["cron_id"] for cron in left]

@@ -258,3 +258,14 @@ def test_of_two_that_are_created_at_once_one_is_there(client: TestClient) -> Non
     (made,) = (answer.json() for answer in answers if answer.status_code == 200)
     assert made == client.get(f"/assistants/{ID}").json()
     assert 1 == len(versions_of(client, made))
+
+
+def test_a_key_of_another_request_repeats_nothing(client: TestClient) -> None:
+    key = {"Idempotency-Key": "one"}
+    asked = {"graph_id": "count", "name": "a"}
+    made = client.post("/assistants", json=asked, headers=key).json()
+    path = f"/assistants/{made['assistant_id']}"
+    changed = client.patch(path, json={"name": "b"}, headers=key).json()
+    assert (2, "b") == (changed["version"], changed["name"])
+    chosen = client.post(f"{path}/latest", json={"version": 1}, headers=key).json()
+    assert (1, "a") == (chosen["version"], chosen["name"])

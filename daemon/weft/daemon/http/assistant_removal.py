@@ -1,8 +1,8 @@
 """Removing an assistant, and what cannot go on without it.
 
 Guarantees: the assistant goes last, so that a removal which was cut off can be asked
-for again; its runs and crons have been stopped by then. Threads are removed only if
-that is asked for.
+for again; its crons and its runs, those that whoever asks sees, have been stopped by
+then. Threads are removed only if that is asked for.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from weft.daemon.crons import Crons
 from weft.daemon.http.assistant_journal import Journal, OwnAssistant
 from weft.daemon.http.assistant_runs import ASSISTANT_ID
 from weft.daemon.http.call import Call
+from weft.daemon.http.crons import sees
 from weft.daemon.http.run_cancelling import ManyRuns, cancel, named
 from weft.daemon.http.run_requests import asked_of
 from weft.storage import ThreadNotFound
@@ -47,7 +48,7 @@ async def _stop_runs(call: Call[Any, Any], own_id: str) -> None:
 async def _remove_crons(call: Call[Any, Any], own_id: str) -> None:
     crons = Crons(call.coordinator)
     for kept in await crons.all():
-        if kept.cron.own_id == own_id:
+        if kept.cron.own_id == own_id and sees(call, kept):
             await crons.remove(kept.cron.cron_id)
             call.site.crons_changed(kept.cron.cron_id)
 

@@ -17,7 +17,7 @@ from weft.actors import Workflow
 from weft.daemon.http.assistant_journal import Edit, OwnAssistant, Version
 from weft.daemon.http.call import Call
 from weft.daemon.http.problems import Fault, RequestFault
-from weft.daemon.http.protocol import assistant_id_of
+from weft.daemon.http.protocol import assistant_id_of, unregistered
 from weft.daemon.http.run_requests import RunConfig
 from weft.storage.records import datetime_from_us
 
@@ -186,11 +186,9 @@ def edit_of(call: Call[Any, Any], change: AssistantChange | NewAssistant) -> Edi
 
 
 def _check_graph(call: Call[Any, Any], graph_id: str | None) -> None:
-    if graph_id is None or graph_id in call.runtime.workflows:
-        return
-    known = ", ".join(sorted(each.name for each in call.runtime.workflows)) or "none"
-    detail = f"There is no graph {graph_id!r}. Registered workflows: {known}."
-    raise RequestFault(HTTPStatus.NOT_FOUND, detail)
+    workflows = call.runtime.workflows
+    if graph_id is not None and graph_id not in workflows:
+        raise unregistered("graph", graph_id, (each.name for each in workflows))
 
 
 def _settled(

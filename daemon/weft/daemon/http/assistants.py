@@ -141,8 +141,8 @@ async def set_latest_version(call: Call[VersionChoice, None]) -> Assistant:
 
 
 def _change_id(call: Call[Any, Any]) -> str:
-    """Return the id of a change: the same if the request is repeated."""
-    return op_id_of(call, "assistant") or new_id()
+    """Return the id of a change: the same if this very request is repeated."""
+    return op_id_of(call, f"{call.scope['method']} {call.scope['path']}") or new_id()
 
 
 async def _change(
@@ -158,11 +158,9 @@ async def _change(
 
 
 def _registered(call: Call[Any, Any], assistant_id: str) -> Workflow | None:
-    for workflow in call.runtime.workflows:
-        if assistant_id == assistant_id_of(workflow.name):
-            found: Workflow = workflow
-            return found
-    return None
+    workflows = call.runtime.workflows
+    by_id = {assistant_id_of(workflow.name): workflow for workflow in workflows}
+    return by_id.get(assistant_id)
 
 
 def _is_from(found: Workflow | OwnAssistant, change_id: str) -> bool:

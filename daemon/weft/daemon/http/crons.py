@@ -31,7 +31,7 @@ from weft.storage import new_id
 from weft.storage.ids import check_id
 from weft.storage.store import clock_us
 
-__all__ = ["crons"]
+__all__ = ["crons", "sees"]
 
 crons: Final = Table("crons")
 
@@ -155,7 +155,7 @@ async def _put(call: Call[Any, Any], cron: Cron) -> None:
 async def _find(call: Call[Any, Any]) -> Kept:
     cron_id = check_id(call.path("cron_id"), "cron id")
     kept = await Crons(call.coordinator).get(cron_id)
-    if kept is None or not _sees(call, kept):
+    if kept is None or not sees(call, kept):
         detail = f"There is no cron {cron_id!r}, or not any more."
         raise RequestFault(HTTPStatus.NOT_FOUND, detail)
     return kept
@@ -163,10 +163,11 @@ async def _find(call: Call[Any, Any]) -> Kept:
 
 async def _matching(call: Call[Any, Any], wanted: CronFilter) -> list[Kept]:
     found = await Crons(call.coordinator).all()
-    return [kept for kept in found if _sees(call, kept) and _is_wanted(kept, wanted)]
+    return [kept for kept in found if sees(call, kept) and _is_wanted(kept, wanted)]
 
 
-def _sees(call: Call[Any, Any], kept: Kept) -> bool:
+def sees(call: Call[Any, Any], kept: Kept) -> bool:
+    """Whether a cron is there for whoever asks."""
     return call.access.owner in {None, kept.cron.owner}
 
 

@@ -45,6 +45,7 @@ __all__ = [
     "metadata_of",
     "selected",
     "step_of",
+    "unregistered",
     "workflow_name_of",
 ]
 
@@ -255,9 +256,20 @@ def workflow_name_of(assistant_id: str, registered: Iterable[str]) -> str:
     for name in names:
         if assistant_id in {name, assistant_id_of(name)}:
             return name
-    known = ", ".join(names) or "none"
-    detail = f"There is no assistant {assistant_id!r}. Registered workflows: {known}."
-    raise RequestFault(404, detail)
+    raise unregistered("assistant", assistant_id, names)
+
+
+def unregistered(what: str, given: str, registered: Iterable[str]) -> RequestFault:
+    """Return the fault of asking for a workflow that is not there: 404.
+
+    Args:
+        what: what it was asked for as.
+        given: under which name.
+        registered: the names of all workflows.
+    """
+    known = ", ".join(sorted(registered)) or "none"
+    detail = f"There is no {what} {given!r}. Registered workflows: {known}."
+    return RequestFault(404, detail)
 
 
 def checkpoint_id_of(state: State) -> str:

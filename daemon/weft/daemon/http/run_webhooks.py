@@ -47,12 +47,10 @@ class Wish(msgspec.Struct):
     Attributes:
         op_id: the idempotency key to start it with; None for any.
         run_id: of the run, once it has started.
-        is_refused: it has not, and will not.
     """
 
     op_id: str | None
     run_id: str | None = None
-    is_refused: bool = False
 
 
 @asynccontextmanager
@@ -74,18 +72,18 @@ async def wished(
     if url is None or webhooks is None:
         yield Wish(op_id)
         return
-    wish = Wish(op_id or new_id())
+    wish, is_refused = Wish(op_id or new_id()), False
     noted = Noted(new_id(), thread_id, url, call.access.owner, wish.op_id)
     await _write_down(call, webhooks, noted)
     try:
         yield wish
     except SessionThreadException as error:
-        wish.is_refused = error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
+        is_refused = error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
         raise
     finally:
         if wish.run_id is not None:
             webhooks.follow(noted, wish.run_id)
-        elif wish.is_refused:
+        elif is_refused:
             webhooks.forget(noted)
         else:
             webhooks.doubt(noted)

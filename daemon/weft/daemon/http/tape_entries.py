@@ -48,11 +48,11 @@ class Entries:
     def keep(self, entry: Entry) -> Place | None:
         """Add an entry; return the place of the last one that made room for it."""
         self._entries.append(entry)
-        self._size_bytes += len(bytes(entry.data))
+        self._size_bytes += len(entry.data)
         lost = None
         while len(self._entries) > ENTRIES_MAX or self._size_bytes > SIZE_BYTES_MAX:
             gone = self._entries.popleft()
-            self._size_bytes -= len(bytes(gone.data))
+            self._size_bytes -= len(gone.data)
             lost = gone.place
         return lost
 

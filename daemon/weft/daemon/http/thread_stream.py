@@ -19,7 +19,7 @@ from weft.daemon.http.run_requests import asked_of, modes_in
 from weft.daemon.http.run_starting import reader_of
 from weft.daemon.http.run_watch import ThreadWatch
 from weft.daemon.http.streams import EventStream, ServerEvent
-from weft.daemon.http.thread_states import find_thread
+from weft.daemon.http.thread_states import asked_thread, find_thread
 from weft.storage import Run, Snapshot, Store, ThreadNotFound
 from weft.storage.keys import LOG_BITS
 
@@ -49,9 +49,7 @@ class ThreadStreamQuery(msgspec.Struct):
 @thread_stream.get("/threads/{thread_id}/stream")
 async def stream_thread(call: Call[None, ThreadStreamQuery]) -> EventStream[Any]:
     """Stream all runs of a thread, from now on or from behind ``Last-Event-ID``."""
-    thread_id = call.access.thread(call.path("thread_id"))
-    with call.runtime.store.read() as snapshot:
-        find_thread(snapshot, thread_id)
+    thread_id = asked_thread(call).thread_id
     modes = modes_in(call.query.stream_mode, Mode, ["run_modes"])
 
     def read(run: Run, after: Place | None) -> RunReader:
