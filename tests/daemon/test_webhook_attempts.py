@@ -2,12 +2,15 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from tests.daemon.http.run_support import TIMEOUT_S
 from tests.daemon.receiver import Answer, Receiver, receiving
 from tests.daemon.telling import telling
+from weft.daemon import webhooks
+from weft.storage import MemoryStore, StoreUnavailable
 
 
 def test_what_is_not_taken_is_sent_again_until_it_is(receiver: Receiver) -> None:
@@ -88,3 +91,28 @@ def test_a_slow_host_does_not_hold_up_others() -> None:
         assert slow.is_quiet, "one request of four is under way to one host"
         gate.set()
         client.settled()
+
+
+def test_a_store_that_was_away_meanwhile_delays_it_only(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "AWAY_S", 0.02)
+    store, refused = MemoryStore(), threading.Semaphore(0)
+    away, read = threading.Event(), store.read
+
+    def read_or_refuse() -> Any:
+        if away.is_set() and threading.current_thread().name == "weft-webhooks":
+            refused.release()
+            raise StoreUnavailable
+        return read()
+
+    monkeypatch.setattr(store, "read", read_or_refuse)
+    away.set()
+    with telling(store=store) as client:
+        run = client.start(receiver.url)
+        for _ in range(3):
+            assert refused.acquire(timeout=TIMEOUT_S)
+        assert receiver.is_quiet
+        away.clear()
+        assert run["run_id"] == receiver.next().headers["webhook-id"]
+        assert 0 == client.settled()["weft_webhooks_abandoned_total"]

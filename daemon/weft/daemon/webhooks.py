@@ -33,7 +33,13 @@ from weft.daemon.webhook_courier import Courier
 from weft.daemon.webhook_outbox import Noted, Outbox
 from weft.daemon.webhook_signature import Signer
 from weft.metrics import WebhookStatistics
-from weft.storage import Overloaded, Run, SessionThreadException, StoreClosed
+from weft.storage import (
+    Overloaded,
+    Run,
+    SessionThreadException,
+    StoreClosed,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from weft.daemon.webhook_network import Resolve
@@ -50,6 +56,10 @@ WAITING_MAX: Final = 10_000
 
 DOUBT_S: Final = 120.0
 """How long a start may still be on its way: four times what a request gets."""
+
+AWAY_S: Final = 1.0
+"""Before the next try where the store cannot be read, such as a database that restarts:
+what is kept in memory only is told by this process or by nobody."""
 
 LOOK_S: Final = 0.1
 """Before the second look; before each further one twice as long."""
@@ -189,13 +199,7 @@ class Webhooks:
 
     async def _tell(self, noted: Noted) -> None:
         try:
-            if noted.op_id is None:
-                await self._courier.tell(noted)
-                self._outbox.remove(noted.name)
-            elif run_id := await self._started(noted.op_id):
-                self.follow(noted, run_id)
-            else:
-                self._outbox.remove(noted.name)
+            await self._see_to(noted)
         except StoreClosed:  # the next process tells
             return
         except (SessionThreadException, OSError):
@@ -205,6 +209,26 @@ class Webhooks:
                 extra={"run_id": noted.run_id, "thread_id": noted.thread_id},
             )
         self._end(noted)
+
+    async def _see_to(self, noted: Noted) -> None:
+        """Do what there is to do, once the store is there for it."""
+        while True:
+            try:
+                await self._do(noted)
+            except StoreUnavailable as error:
+                logger.info("run %s is told of later: %s", noted.run_id, error)
+                await asyncio.sleep(AWAY_S)
+            else:
+                return
+
+    async def _do(self, noted: Noted) -> None:
+        if noted.op_id is None:
+            await self._courier.tell(noted)
+            self._outbox.remove(noted.name)
+        elif run_id := await self._started(noted.op_id):
+            self.follow(noted, run_id)
+        else:
+            self._outbox.remove(noted.name)
 
     async def _started(self, op_id: str) -> str | None:
         """Return the run that was started under a key, None if none was."""
