@@ -15,6 +15,7 @@ from weft.daemon.http.call import Call
 from weft.daemon.http.crons import sees
 from weft.daemon.http.run_cancelling import ManyRuns, cancel, named
 from weft.daemon.http.run_requests import asked_of
+from weft.daemon.http.thread_search import ThreadFilter, matching
 from weft.storage import ThreadNotFound
 
 __all__ = ["remove"]
@@ -69,11 +70,6 @@ async def _remove_thread(call: Call[Any, Any], thread_id: str) -> None:
 
 def _threads_of(call: Call[Any, Any], own_id: str) -> list[str]:
     """Return the threads that an assistant was on, those that are seen."""
+    wanted = ThreadFilter(metadata={ASSISTANT_ID: own_id})
     with call.runtime.store.read() as snapshot:
-        return [
-            thread.thread_id
-            for session in snapshot.sessions()
-            if call.access.owner in {None, session.user_id}
-            for thread in snapshot.threads(session.session_id)
-            if thread.metadata.get(ASSISTANT_ID) == own_id
-        ]
+        return [each.thread_id for each in matching(call, snapshot, wanted)]

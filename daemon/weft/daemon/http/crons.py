@@ -26,7 +26,7 @@ from weft.daemon.http.json_filter import contains
 from weft.daemon.http.problems import RequestFault
 from weft.daemon.http.protocol import selected
 from weft.daemon.http.run_threads import op_id_of
-from weft.daemon.http.thread_states import find_thread
+from weft.daemon.http.thread_states import asked_thread
 from weft.storage import new_id
 from weft.storage.ids import check_id
 from weft.storage.store import clock_us
@@ -89,10 +89,7 @@ async def create_cron(call: Call[NewCron, None]) -> CronView:
 @crons.post("/threads/{thread_id}/runs/crons")
 async def create_thread_cron(call: Call[NewCron, None]) -> CronView:
     """Have runs started on a thread at due times, for as long as it is there."""
-    thread_id = call.access.thread(call.path("thread_id"))
-    with call.runtime.store.read() as snapshot:
-        find_thread(snapshot, thread_id)
-    return await _create(call, thread_id)
+    return await _create(call, asked_thread(call).thread_id)
 
 
 @crons.post("/runs/crons/search", scope="read")

@@ -19,8 +19,9 @@ from typing import Any, Final, NamedTuple
 from weft.actors import Runtime
 from weft.daemon.http.run_history import RunHistory, failure_of
 from weft.daemon.http.run_places import ALL_BEFORE, Place, Slot
-from weft.daemon.http.run_tape import Entry, Tape
+from weft.daemon.http.run_tape import Tape
 from weft.daemon.http.streams import ServerEvent
+from weft.daemon.http.tape_entries import Entry
 from weft.daemon.http.views import json_of
 from weft.storage import Run, Snapshot, State
 

@@ -29,7 +29,7 @@ from weft.daemon.http.tape_entries import Entries, Entry
 from weft.storage import Overloaded, Run, StoreUnavailable
 from weft.storage.keys import LOG_BITS
 
-__all__ = ["Entry", "Tape", "Tapes"]
+__all__ = ["Tape", "Tapes"]
 
 ARRIVED_MAX: Final = 4096
 """Events that the event loop has not taken yet."""

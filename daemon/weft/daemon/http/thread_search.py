@@ -28,7 +28,7 @@ from weft.daemon.http.thread_states import ThreadStates
 from weft.storage import Snapshot, Thread
 from weft.storage.ids import check_id
 
-__all__ = ["thread_search"]
+__all__ = ["ThreadFilter", "matching", "thread_search"]
 
 thread_search: Final = Table("threads")
 
@@ -115,7 +115,7 @@ async def count_threads(call: Call[ThreadFilter, None]) -> int:
 
 def _count(call: Call[Any, Any], wanted: ThreadFilter) -> int:
     with call.runtime.store.read() as snapshot:
-        return sum(1 for _ in _matching(call, snapshot, wanted))
+        return sum(1 for _ in matching(call, snapshot, wanted))
 
 
 def _page(call: Call[Any, Any], wanted: ThreadSearch) -> list[Thread]:
@@ -125,15 +125,16 @@ def _page(call: Call[Any, Any], wanted: ThreadSearch) -> list[Thread]:
     with call.runtime.store.read() as snapshot:
         found = pick(
             wanted.offset + wanted.limit + 1,
-            _matching(call, snapshot, wanted),
+            matching(call, snapshot, wanted),
             key=order,
         )
     return found[wanted.offset :]
 
 
-def _matching(
+def matching(
     call: Call[Any, Any], snapshot: Snapshot, wanted: ThreadFilter
 ) -> Iterator[Thread]:
+    """Yield the threads that match, of those that are seen."""
     states = ThreadStates(call.runtime)
     for thread in _candidates(call, snapshot, wanted):
         if wanted.status not in {None, thread.status}:
