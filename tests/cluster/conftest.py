@@ -17,6 +17,7 @@ from tests.storage.client import Client
 
 if TYPE_CHECKING:
     from tests.cluster.postgres import PostgresServer
+    from tests.cluster.served import Served
     from weft.cluster.postgres import PostgresStore
 
 if find_spec("psycopg") is None and os.environ.get("WEFT_REQUIRE_ALL") != "1":
@@ -116,6 +117,26 @@ def postgres_store(emptied: str) -> Iterator["PostgresStore"]:
     made = PostgresStore(emptied, pulse_s=3600.0)
     yield made
     made.close()
+
+
+# A thread that goes from shard to shard, and the daemon before them.
+
+
+@pytest.fixture(params=["up", "down"])
+def way(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """From where to where: to a log with higher numbers, or with lower ones."""
+    from tests.cluster.served import HERE, THERE
+
+    return (HERE, THERE) if request.param == "up" else (THERE, HERE)
+
+
+@pytest.fixture
+def served(address: str, way: tuple[str, str]) -> Iterator["Served"]:
+    """Return a daemon before two shards; the thread is where its way begins."""
+    from tests.cluster.served import served_on
+
+    with served_on(address, way) as made:
+        yield made
 
 
 # The contract of every store (tests/storage), kept by this one.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from tests.cluster.local import LocalCluster
+from tests.cluster.local import LocalCluster, ids_on
 from tests.daemon.http.event_support import shown
 from tests.daemon.http.listening import Heard
 from tests.daemon.http.run_support import Client
@@ -16,6 +16,8 @@ from weft.daemon.listen import Address, bind
 from weft.daemon.server import BackgroundServer
 
 __all__ = [
+    "HERE",
+    "THERE",
     "WAIT_S",
     "Gates",
     "Served",
@@ -26,6 +28,9 @@ __all__ = [
 ]
 
 WAIT_S = 20.0
+
+HERE, THERE = (ids_on(shard, 2, 1)[0] for shard in (0, 1))
+"""A session on each of the two shards."""
 
 
 def count(context: ExecutionContext, config: dict[str, Any]) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """The feed of a cluster: every change of every shard, once, from any place in it."""
 
 import asyncio
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice, pairwise
 from typing import Any
 
@@ -12,22 +12,16 @@ import pytest
 
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
-from tests.cluster.local import LocalCluster, ids_on
+from tests.cluster.local import LocalCluster
+from tests.cluster.served import HERE, THERE, WAIT_S, daemon_before
 from tests.daemon.http.listening import listening
 from weft.actors.events import CHUNK_ENTRIES, EventsExpired
 from weft.cluster.cluster_events import merged
 from weft.cluster.cluster_runtime import ClusterRuntime
 from weft.cluster.reshard import reshard
 from weft.cluster.slots import slot_of
-from weft.daemon.app import create_app
-from weft.daemon.listen import Address, bind
-from weft.daemon.server import BackgroundServer
 from weft.storage import InvalidArgument, OperationRecord
 from weft.storage.record_base import EMPTY
-
-WAIT_S = 20.0
-(HERE,) = ids_on(0, 2, 1)
-(THERE,) = ids_on(1, 2, 1)
 
 
 @pytest.fixture
@@ -183,21 +177,12 @@ def test_logs_are_merged_no_further_than_they_are_known() -> None:
 # -- over HTTP -----------------------------------------------------------------------
 
 
-@contextmanager
-def served(runtime: Any) -> Generator[str]:
-    app = create_app(runtime)
-    with BackgroundServer(
-        app, bind(Address("127.0.0.1", 0)), on_stopping=app.goodbye
-    ) as server:
-        yield server.url
-
-
 def test_a_follower_is_cut_off_anywhere_and_misses_nothing(
     cluster: LocalCluster,
 ) -> None:
     for number in range(6):
         create(cluster.runtime, (HERE, THERE)[number % 2], f"t{number}")
-    with served(cluster.runtime) as url:
+    with daemon_before(cluster.runtime) as url:
         with listening(f"{url}/events?after_seq=0") as stream:
             whole = stream.take(9)
         for number, event in enumerate(whole[:-1]):

@@ -6,7 +6,9 @@ import select
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -66,6 +68,22 @@ def ready(directory: Path, address: str) -> Journey:
     return journey
 
 
+@contextmanager
+def counted(directory: Path, address: str) -> Generator[tuple[Journey, Points]]:
+    """Yield a store that is ready to go over, and its points, counted from here on.
+
+    Args:
+        directory: for the store.
+        address: of a database, which is emptied.
+    """
+    empty(address)
+    with pytest.MonkeyPatch.context() as patch:
+        points = Points(patch)
+        with closing(ready(directory, address)) as journey:
+            points.begin()
+            yield journey, points
+
+
 def outcome_of(journey: Journey) -> str:
     """Have the store go over; return what its caller was told."""
     try:
@@ -123,16 +141,12 @@ def points_of(directory: Path, address: str, which: str) -> list[int]:
 
     Args:
         directory: for a store.
-        address: of an empty database.
+        address: of a database, which is emptied.
         which: the decisive ones only, or all.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        points = Points(patch)
-        journey = ready(directory, address)
-        points.begin()
+    with counted(directory, address) as (journey, points):
         assert "moved" == outcome_of(journey)
         names = list(points.passed)
-    journey.close()
     decisive = [number for number, name in enumerate(names, 1) if is_decisive(name)]
     assert 8 == len(decisive), names
     return decisive if which == "decisive" else list(range(1, len(names) + 1))
@@ -163,15 +177,10 @@ def test_a_connection_that_breaks_at_any_point_loses_nothing(
 ) -> None:
     told = set()
     for number in points_of(tmp_path / "none", quick, which):
-        empty(quick)
-        with pytest.MonkeyPatch.context() as patch:
-            points = Points(patch)
-            journey = ready(tmp_path / str(number), quick)
-            points.begin()
+        with counted(tmp_path / str(number), quick) as (journey, points):
             points.faults[number] = cut
             told.add(outcome_of(journey))
             assert_goes_on(journey)
-            journey.close()
     assert "moved" in told
 
 
@@ -181,12 +190,8 @@ def test_a_database_that_goes_away_at_any_point_leaves_one_store(
 ) -> None:
     told = set()
     for number in points_of(tmp_path / "none", quick, which):
-        empty(quick)
-        with pytest.MonkeyPatch.context() as patch:
-            points = Points(patch)
-            journey = ready(tmp_path / str(number), quick)
-            points.begin()
-            points.faults[number] = lambda: setattr(points, "away", True)  # noqa: B023
+        with counted(tmp_path / str(number), quick) as (journey, points):
+            points.faults[number] = partial(setattr, points, "away", True)
             outcome = outcome_of(journey)
             told.add(outcome)
             if outcome == "in doubt":
@@ -194,7 +199,6 @@ def test_a_database_that_goes_away_at_any_point_leaves_one_store(
                     journey.store.apply([])
             points.away = False
             assert_goes_on(journey)
-            journey.close()
     assert "in doubt" in told
 
 
@@ -307,10 +311,7 @@ def die_at(number: int, directory: Path, address: str) -> bool:
     """Have a process die at a point of a cut-over; return whether it came to it."""
 
     def migrate_and_die() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            points = Points(patch)
-            journey = ready(directory, address)
-            points.begin()
+        with counted(directory, address) as (journey, points):
             points.faults[number] = kill
             journey.cut_over().make(journey.copy)
 
@@ -333,7 +334,6 @@ def test_a_process_that_dies_at_any_point_leaves_one_store(
 ) -> None:
     found = Counter[tuple[bool, bool]]()
     for number in points_of(tmp_path / "none", quick, which):
-        empty(quick)
         directory = tmp_path / str(number)
         assert die_at(number, directory, quick)
         here, there = is_openable(directory), FORMAT in trees_at(quick)
@@ -360,7 +360,6 @@ def test_a_directory_on_its_way_is_settled_where_it_was_going(
     tmp_path: Path, quick: str, other_address: str
 ) -> None:
     before_the_last = points_of(tmp_path / "none", quick, "decisive")[4]
-    empty(quick)
     directory = tmp_path / "here"
     assert die_at(before_the_last, directory, quick)
     with pytest.raises(MigrationRefused, match="another database") as refused:

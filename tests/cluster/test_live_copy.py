@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.cluster.departing import (
     Journey,
+    Trees,
     empty,
     trees_at,
     trees_of,
@@ -52,21 +54,28 @@ def journey(tmp_path: Path, ready: str) -> Iterator[Journey]:
     made.close()
 
 
-def assert_moves(script: Script, steps: Sequence[int], address: str) -> None:
+def moved(
+    script: Script, steps: Sequence[int], address: str
+) -> tuple[MemoryStore, Trees]:
     """Move a store while a script is played on it, beside one that does not move.
 
     Args:
         script: groups of operations.
         steps: how many follow each of the groups; what is left follows the last.
-        address: of an empty database.
+        address: of a database, which is emptied.
+
+    Returns:
+        The store that did not move, and the entries of the one that did.
     """
     places = count()
-    with tempfile.TemporaryDirectory() as scratch:
-        here = Path(scratch) / "here"
-        journey = Journey(here, address, chunk_entries=7, sync=False)
-        resident = MemoryStore()
-        turns = iter(steps)
-        moved = False
+    resident = MemoryStore()
+    turns = iter(steps)
+    has_moved = False
+    empty(address)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        closing(in_small_steps(Path(scratch), address)) as journey,
+    ):
 
         def write(group: Sequence[Operation]) -> None:
             whole = [complete(one, next(places)) for one in group]
@@ -76,20 +85,21 @@ def assert_moves(script: Script, steps: Sequence[int], address: str) -> None:
             ]
             assert answers[0] == answers[1]
 
-        try:
-            write(script[0])
-            copy = journey.begin()
-            for group in script[1:]:
-                write(group)
-                for _ in range(next(turns, 0)):
-                    moved = moved or advance(journey)
-            while not moved:
-                moved = advance(journey)
-            write([CreateSession(session_id="afterwards")])
-            assert trees_of(resident) == without_origin(trees_at(address))
-            assert copy.verified
-        finally:
-            journey.close()
+        write(script[0])
+        copy = journey.begin()
+        for group in script[1:]:
+            write(group)
+            for _ in range(next(turns, 0)):
+                has_moved = has_moved or advance(journey)
+        while not has_moved:
+            has_moved = advance(journey)
+        write([CreateSession(session_id="afterwards")])
+        assert copy.verified
+        return resident, without_origin(trees_at(address))
+
+
+def in_small_steps(directory: Path, address: str) -> Journey:
+    return Journey(directory / "here", address, chunk_entries=7, sync=False)
 
 
 def advance(journey: Journey) -> bool:
@@ -116,9 +126,8 @@ cases = given(scripts(), st.lists(st.integers(0, 8), max_size=40))
 def test_a_store_that_moves_is_as_one_that_does_not(
     shared: str, script: Script, steps: list[int]
 ) -> None:
-    if script:
-        empty(shared)
-        assert_moves(script, steps, shared)
+    resident, arrived = moved(script, steps, shared)
+    assert trees_of(resident) == arrived
 
 
 @pytest.mark.long
@@ -127,9 +136,8 @@ def test_a_store_that_moves_is_as_one_that_does_not(
 def test_a_store_that_moves_is_as_one_that_does_not_whatever_comes(
     shared: str, script: Script, steps: list[int]
 ) -> None:
-    if script:
-        empty(shared)
-        assert_moves(script, steps, shared)
+    resident, arrived = moved(script, steps, shared)
+    assert trees_of(resident) == arrived
 
 
 def forget(_departure: Departure) -> set[Place]:

@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
-from tests.cluster.local import ids_on
 from tests.cluster.served import (
+    HERE,
+    THERE,
     WAIT_S,
     Served,
     check_growing,
@@ -26,25 +27,10 @@ from weft.cluster.cluster_store import ClusterStore
 from weft.cluster.reshard import reshard
 from weft.cluster.slots import slot_of
 
-HERE, THERE = (ids_on(shard, 2, 1)[0] for shard in (0, 1))
-
 DURABLE = ("lifecycle", "values", "updates")
 
 RUNNING = ("lifecycle", "running")
 COMPLETED = ("lifecycle", "completed")
-
-
-@pytest.fixture(params=[(HERE, THERE), (THERE, HERE)], ids=["up", "down"])
-def way(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """From where to where: to a log with higher numbers, or with lower ones."""
-    way: tuple[str, str] = request.param
-    return way
-
-
-@pytest.fixture
-def served(address: str, way: tuple[str, str]) -> Iterator[Served]:
-    with served_on(address, way) as made:
-        yield made
 
 
 def heard(served: Served, number: int, *channels: str, **given: Any) -> list[Heard]:

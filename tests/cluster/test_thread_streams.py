@@ -1,29 +1,11 @@
 """A thread's stream before a cluster: it goes on wherever the thread goes."""
 
-from collections.abc import Iterator
-
 import pytest
 
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
-from tests.cluster.local import ids_on
-from tests.cluster.served import WAIT_S, Served, served_on
+from tests.cluster.served import WAIT_S, Served
 from tests.daemon.http.listening import Listener, listening
-
-HERE, THERE = (ids_on(shard, 2, 1)[0] for shard in (0, 1))
-
-
-@pytest.fixture(params=[(HERE, THERE), (THERE, HERE)], ids=["up", "down"])
-def way(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """From where to where: to a log with higher numbers, or with lower ones."""
-    way: tuple[str, str] = request.param
-    return way
-
-
-@pytest.fixture
-def served(address: str, way: tuple[str, str]) -> Iterator[Served]:
-    with served_on(address, way) as made:
-        yield made
 
 
 def numbers(stream: Listener, runs: int) -> list[int]:
