@@ -7,16 +7,17 @@ whole runtime costs beyond this is the price of the extras together.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from bench.engine import Reply
 from bench.group_commit import Answer, GroupCommit, Item
 from bench.weft_store import count_store, create_store, operation_of
 from bench.work import Counts, Work, World
 from weft.storage.frontier import Frontier
-from weft.storage.group import RECENT_RECORDS_MAX, Group
+from weft.storage.group import Group
 from weft.storage.lmdb import LmdbEngine
 from weft.storage.operations import Operation
+from weft.storage.recent import Recent
 from weft.storage.rules import Applied, decide
 from weft.storage.snapshot import Snapshot
 
@@ -32,7 +33,7 @@ class WeftPlain(GroupCommit):
             self._threads = Frontier.of(transaction, "T")
             snapshot = Snapshot(transaction)
             self._counters, self._seq = snapshot.counters, snapshot.seq
-        self._recent: dict[Any, Any] = {}
+        self._recent = Recent()
         super().__init__()
 
     @classmethod
@@ -44,8 +45,7 @@ class WeftPlain(GroupCommit):
         return operation_of(work)
 
     def commit(self, group: Sequence[Item]) -> list[Answer]:
-        if len(self._recent) > RECENT_RECORDS_MAX:
-            self._recent.clear()
+        self._recent.age()
         with self._engine.write() as transaction:
             draft = Group(transaction, self._counters, self._recent, self._threads)
             answers = [self._decide(draft, *item) for item in group]

@@ -14,10 +14,9 @@ from tests.storage.model import STEPS, Model
 from tests.storage.model_seen import seen
 from tests.storage.samples import SAMPLES, WORLD, build_world
 from tests.storage.strategies import THREADS, Script, scripts
-from weft.storage import LmdbStore, MemoryStore, Snapshot, Thread, Tombstone
-from weft.storage import store as store_module
-from weft.storage.group import RECENT_RECORDS_MAX
+from weft.storage import LmdbStore, MemoryStore, Snapshot, Thread, Tombstone, recent
 from weft.storage.keys import Key, thread_key
+from weft.storage.recent import GENERATION_MAX
 from weft.storage.rules import RESULTS, Applied, Refused, decide, reads
 from weft.storage.store import TreeStore
 
@@ -50,14 +49,14 @@ def revs(snapshot: Snapshot) -> dict[str, int]:
     return {i: x.rev for i, x in found.items() if isinstance(x, Thread | Tombstone)}
 
 
-@given(scripts(), st.sampled_from([0, 3, RECENT_RECORDS_MAX]))
+@given(scripts(), st.sampled_from([0, 3, GENERATION_MAX]))
 @FAST
 def test_a_store_does_what_the_model_says_and_keeps_its_invariants(
-    script: Script, recent_max: int
+    script: Script, generation_max: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Forgetting what it has read must make no difference but to the speed.
-        patch.setattr(store_module, "RECENT_RECORDS_MAX", recent_max)
+        patch.setattr(recent, "GENERATION_MAX", generation_max)
         check_against_the_model(script)
 
 

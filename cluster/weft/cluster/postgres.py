@@ -35,14 +35,18 @@ from weft.cluster.slots import SlotMap
 from weft.cluster.snapshot import PostgresSnapshot
 from weft.storage.codec import decode
 from weft.storage.engine import WriteTransaction
-from weft.storage.group import RECENT_RECORDS_MAX
 from weft.storage.keys import COUNTERS_KEY, HEAD, LOG_BITS, SEQ_SIZE_BYTES, Key
 from weft.storage.operations import Operation, Repair
 from weft.storage.outcome import Outcome
+from weft.storage.recent import Recent
 from weft.storage.records import Counters
 from weft.storage.store import TreeStore, clock_us
 
 __all__ = ["PostgresStore"]
+
+HEADS_MAX: Final = 65_536
+"""Last states that are known from group to group, 0.2 KB each. Beyond it all are
+forgotten, which costs each thread one more look."""
 
 _RELEASE: Final = "DELETE FROM weft_heartbeat WHERE shard = %s::int AND epoch = %s::int"
 
@@ -205,13 +209,13 @@ class PostgresStore(TreeStore):
             heads = self._foresee(operations)
             # Records are not kept from group to group: each is to be looked at, for
             # the commit to prove it. The last states are; a step is put only once.
-            self._recent = {
-                key: self._heads[key] for key in heads if key in self._heads
-            }
+            self._recent = Recent(
+                {key: self._heads[key] for key in heads if key in self._heads}
+            )
             outcomes = super()._try(operations)
-        recent = self._recent.items()
+        recent = self._recent.young.items()
         self._heads.update((key, value) for key, value in recent if key[0] == HEAD)
-        if len(self._heads) > RECENT_RECORDS_MAX:
+        if len(self._heads) > HEADS_MAX:
             self._heads.clear()
         return outcomes
 

@@ -2,9 +2,9 @@
 
 The sheet that all operations of a group are drafted on. Records read or written once
 are remembered, for the neighbours and for the groups to come (the store has no other
-writer): a look-up costs 0.1 us then, not 2. A record that ten operations of the group
-change is encoded and put once; puts are sorted, which halves their cost at a million
-threads.
+writer): a look-up costs 0.1 us then, not 2. How many, and for how long, is in
+:mod:`weft.storage.recent`. A record that ten operations of the group change is encoded
+and put once; puts are sorted, which halves their cost at a million threads.
 """
 
 from collections import defaultdict
@@ -41,6 +41,7 @@ from weft.storage.keys_checkpoints import (
     run_thread_key,
     writer_key,
 )
+from weft.storage.recent import Recent
 from weft.storage.records import (
     Association,
     Counters,
@@ -54,17 +55,14 @@ from weft.storage.records import (
 from weft.storage.snapshot import Snapshot
 from weft.storage.view import Draft
 
-__all__ = ["RECENT_RECORDS_MAX", "Group"]
+__all__ = ["Group"]
 
+_REMEMBERED: Final = frozenset({SESSION, THREAD, RUN, HEAD, WRITER})
+"""Small, and looked up again by groups to come. A state may have 16 MiB and is not."""
 
-RECENT_RECORDS_MAX: Final = 65_536
-"""What is remembered from group to group: about 30 MB. Beyond it all is forgotten,
-which costs each record one more look-up; an LRU would cost every look-up."""
-
-_REMEMBERED: Final = frozenset(
-    {SESSION, NAME, PAST, THREAD, ASSOCIATION, RUN, HEAD, WRITER}
-)
-"""Small, and looked up again. A state may have 16 MiB and is not."""
+_MET: Final = frozenset({NAME, PAST, ASSOCIATION})
+"""Looked up again by neighbours in the group at the most: by whom a name is taken, and
+whose a thread was."""
 
 _COUNTED_ENTRIES: Final = {"C": "graph_entries", "K": "items"}
 """The field of :class:`Counters` for trees of which every entry counts: those of graphs
@@ -90,6 +88,8 @@ class Group(Draft):
         "_changes",
         "_found",
         "_frontier",
+        "_met",
+        "_older",
         "_snapshot",
         "_transaction",
         "counters",
@@ -99,13 +99,15 @@ class Group(Draft):
         self,
         transaction: WriteTransaction,
         counters: Counters,
-        recent: dict[Key, Any],
+        recent: Recent,
         frontier: Frontier,
     ) -> None:
         self._snapshot = Snapshot(transaction)
         super().__init__(self._snapshot)
         self._transaction = transaction
-        self._found = recent
+        self._found = recent.young
+        self._older = recent.older
+        self._met: dict[Key, Any] = {}
         self._frontier = frontier
         self._changes: dict[tuple[str, str | None], int] = {}
         self.counters = counters
@@ -118,6 +120,11 @@ class Group(Draft):
         found = self._found
         if key in found:
             return found[key]
+        if key in self._older:
+            value = found[key] = self._older[key]
+            return value
+        if key in self._met:
+            return self._met[key]
         tree, raw = key[-2:]
         if tree is NOWHERE:
             value = self._snapshot.get(key)
@@ -128,6 +135,8 @@ class Group(Draft):
             value = None if data is None else decode(tree, raw, data)
         if key[0] in _REMEMBERED:
             found[key] = value
+        elif key[0] in _MET:
+            self._met[key] = value
         return value
 
     def absorb(self, other: Draft) -> None:
@@ -156,19 +165,22 @@ class Group(Draft):
         """Read everything anew from here on, as it lies in the trees."""
         self._put_all()
         self._found.clear()
+        self._older.clear()
+        self._met.clear()
 
     def _put_all(self) -> None:
-        for (field, status), change in self.writes.pop(COUNTERS_KEY, {}).items():
-            self._add(field, status, change)  # a repair corrects what was counted
+        self._correct_counts()
         puts: defaultdict[str, list[Item]] = defaultdict(list)
-        found = self._found
+        found, met = self._found, self._met
         for key, value in self.writes.items():
             kind = key[0]
             tree, raw = key[-2:]
             if kind in _COUNTED:
-                self._count(found.get(key), value)
+                self._count(found.get(key) or met.get(key), value)
             if kind in _REMEMBERED:
                 found[key] = value
+            elif kind in _MET:
+                met[key] = value
             if tree is NOWHERE:
                 continue
             if value is None:
@@ -183,6 +195,11 @@ class Group(Draft):
                 self._count_entries(tree, {raw for raw, _ in items}, 1)
             self._transaction.put_many(tree, items)
         self.writes = {}
+
+    def _correct_counts(self) -> None:
+        """Take over what a repair found to be counted wrong."""
+        for (field, status), change in self.writes.pop(COUNTERS_KEY, {}).items():
+            self._add(field, status, change)
 
     def _erase_range(self, thread_id: str) -> None:
         transaction, found = self._transaction, self._found

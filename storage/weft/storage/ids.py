@@ -23,6 +23,7 @@ __all__ = [
     "check_name",
     "new_id",
     "pack_id",
+    "pack_once",
     "unpack_id",
 ]
 
@@ -30,6 +31,10 @@ ID_SIZE_BYTES_MAX: Final = 100
 """Two ids and a name must fit LMDB's 511-byte key; asserted in weft.storage.keys."""
 
 NAME_SIZE_BYTES_MAX: Final = 255
+
+PACKED_MAX: Final = 8192
+"""Packed ids that are known: 2 MB. Eight times as many were evicted from cold memory,
+and freed into it what all OS threads then allocated (:mod:`weft.storage.recent`)."""
 
 _UUID: Final = b"\x01"
 _TEXT: Final = b"\x02"
@@ -122,13 +127,18 @@ def _check_text(value: object, what: str, size_bytes_max: int) -> str:
     return value
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=PACKED_MAX)
 def pack_id(value: str) -> bytes:
-    """Return the prefix-free bytes of an id in a key.
+    """Return the prefix-free bytes of an id in a key; of recent ones they are known.
 
     Only the canonical lower-case form of a UUID packs to 16 bytes: any other
     spelling is another id, and must stay one.
     """
+    return pack_once(value)
+
+
+def pack_once(value: str) -> bytes:
+    """Pack an id that hardly comes again, such as an operation's: it displaces none."""
     if len(value) == _UUID_CHARACTERS and _CANONICAL_UUID.fullmatch(value):
         return _UUID + bytes.fromhex(value.replace("-", ""))
     return _TEXT + value.encode() + b"\0"

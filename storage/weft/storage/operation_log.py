@@ -15,7 +15,7 @@ from weft.storage.codec import decode, encode
 from weft.storage.engine import Item, WriteTransaction
 from weft.storage.errors import OperationMismatch, Refusal
 from weft.storage.frontier import Frontier
-from weft.storage.ids import pack_id
+from weft.storage.ids import pack_once
 from weft.storage.keys import log_place
 from weft.storage.operations import Batch, Operation
 from weft.storage.outcome import Outcome
@@ -51,6 +51,7 @@ class OperationLog:
         "_entered",
         "_frontier",
         "_now_us",
+        "_packed",
         "_places",
         "_records",
         "_transaction",
@@ -68,6 +69,7 @@ class OperationLog:
         self._frontier = frontier
         self._now_us = now_us
         self._entered: dict[str, OperationRecord] = {}
+        self._packed: dict[str, bytes] = {}
         self._records: list[Item] = []
         self._places: list[Item] = []
         self.end = end
@@ -80,7 +82,7 @@ class OperationLog:
     def _find(self, op_id: str) -> OperationRecord | None:
         record = self._entered.get(op_id)
         if record is None:
-            raw = pack_id(op_id)
+            raw = self._packed[op_id] = pack_once(op_id)
             if self._frontier.is_before(raw):
                 return None
             data = self._transaction.get("O", raw)
@@ -132,7 +134,7 @@ class OperationLog:
 
     def _add(self, record: OperationRecord) -> None:
         where = log_place(*self.end)
-        raw = pack_id(record.op_id)
+        raw = self._packed.get(record.op_id) or pack_once(record.op_id)
         self._frontier.move_to(raw)
         self._entered[record.op_id] = record
         self._records.append((where, encode("L", where, record)))

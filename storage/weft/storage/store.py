@@ -15,7 +15,7 @@ Not here: gathering groups and telling sessions (:mod:`weft.storage.writer`).
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -32,12 +32,13 @@ from weft.storage.errors import (
     StoreReadOnly,
 )
 from weft.storage.frontier import Frontier
-from weft.storage.group import RECENT_RECORDS_MAX, Group
-from weft.storage.keys import Key, log_place, operation_key, place
+from weft.storage.group import Group
+from weft.storage.keys import log_place, operation_key, place
 from weft.storage.memory import MemoryEngine
 from weft.storage.operation_log import OperationLog
 from weft.storage.operations import Operation, Repair
 from weft.storage.outcome import Outcome
+from weft.storage.recent import Recent
 from weft.storage.records import Counters, OperationRecord
 from weft.storage.rules import Applied, decide
 from weft.storage.snapshot import Snapshot
@@ -123,7 +124,7 @@ class TreeStore:
         self._engine = engine
         self._clock = clock
         self._check_format()
-        self._recent: dict[Key, Any] = {}
+        self._recent = Recent()
         self._doubt: _Doubt | None = None
         self._decide_time, self._flush_time = Histogram(), Histogram()
         self._reload()
@@ -196,9 +197,8 @@ class TreeStore:
 
     def _try(self, operations: Sequence[Operation]) -> list[Outcome]:
         end, now_us = self._end, self._clock()
-        recent, self._recent = self._recent, {}
-        if len(recent) > RECENT_RECORDS_MAX:
-            recent.clear()
+        recent, self._recent = self._recent, Recent()
+        recent.age()
         outcomes: list[Outcome] = []
         began_ns = time.perf_counter_ns()
         try:
@@ -305,14 +305,14 @@ class TreeStore:
         """
 
         def write(transaction: WriteTransaction) -> _T:
-            group = Group(transaction, self._counters, {}, self._threads)
+            group = Group(transaction, self._counters, Recent(), self._threads)
             log = OperationLog(transaction, self._end, self._clock(), self._operations)
             result = change(group, log)
             group.flush()
             log.flush()
             return result
 
-        self._recent = {}
+        self._recent = Recent()
         try:
             return self._write(write)
         finally:
