@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.storage.client import Client, dump
 from tests.storage.invariants import broken
@@ -25,6 +26,7 @@ from weft.storage import (
     codec,
 )
 from weft.storage.lmdb import LmdbEngine
+from weft.storage.mark import Mark
 from weft.storage.operations import encode_value as raw
 from weft.storage.store import FORMAT
 
@@ -87,6 +89,10 @@ def test_a_store_killed_at_any_point_of_its_creation_opens(tmp_path: Path) -> No
     drafts = sum((directory / "store.new").exists() for directory in directories)
     assert len(directories) > 30, "a crash at each line"
     assert 10 < drafts < len(directories), "some left a draft, some were through"
+    created = next(one for one in directories if (one / "store").exists())
+    mark = Mark.read(created)  # and this one the machine went down with
+    assert mark is not None
+    replace(mark, boot_id="another").write(created)
     for directory in directories:
         store = LmdbStore(directory)
         names = sorted(path.name for path in directory.iterdir())

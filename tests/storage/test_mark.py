@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from weft.storage import StoreCorrupt
-from weft.storage.mark import MARK_NAME, Mark, boot_id, write_whole
+from weft.storage.mark import COPIED, MARK_NAME, Mark, boot_id, write_whole
 
 MARK = Mark(seq=7, txnid=12, boot_id="a-boot", clean=True)
 
@@ -49,8 +50,25 @@ def test_a_store_behind_its_mark_has_lost_something(
     assert lost == MARK.lost(seq, txnid)
 
 
-def test_a_mark_knows_whether_the_machine_was_started_since() -> None:
-    assert boot_id() == boot_id()
-    assert Mark(0, 0, boot_id(), clean=False).of_this_boot == (boot_id() is not None)
-    assert not MARK.of_this_boot
-    assert not Mark(0, 0, None, clean=False).of_this_boot
+def test_a_mark_vouches_for_one_file_in_one_run_of_the_machine(tmp_path: Path) -> None:
+    data = tmp_path / "data.mdb"
+    data.write_bytes(b"x")
+    mark = Mark.of(data, 7, 12, clean=True)
+    mark.write(tmp_path)
+    assert Mark.read(tmp_path) == mark
+    other = "the machine was started since"
+    assert (None if boot_id() else other) == mark.doubt(data)
+    assert other == replace(mark, boot_id="a-boot").doubt(data)
+    assert other == replace(mark, boot_id=None).doubt(data)
+
+
+@pytest.mark.skipif(boot_id() is None, reason="this system tells no run from others")
+def test_a_mark_does_not_vouch_for_a_copy(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data.mdb", tmp_path / "copy.mdb"
+    data.write_bytes(b"x")
+    mark = Mark.of(data, 7, 12, clean=True)
+    copy.write_bytes(b"x")
+    assert COPIED == mark.doubt(copy)
+    assert COPIED == replace(mark, file=None).doubt(data)
+    data.rename(tmp_path / "moved.mdb")
+    assert mark.doubt(tmp_path / "moved.mdb") is None

@@ -2,10 +2,12 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -26,10 +28,10 @@ from weft.storage import (
 from weft.storage.examine import examine_here
 from weft.storage.lmdb import LmdbEngine
 from weft.storage.lmdb_reader import LmdbReader
-from weft.storage.mark import MARK_NAME, Mark, boot_id
+from weft.storage.mark import COPIED, MARK_NAME, Mark
 from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.store import FORMAT
-from weft.storage.verify import Examination, examine
+from weft.storage.verify import OF_THE_FILE, Examination, examine
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +45,9 @@ def history(tmp_store: Path, made: History) -> History:
     """Return a closed store with a past, laid out in ``tmp_store``."""
     data_file(tmp_store).parent.mkdir()
     data_file(tmp_store).write_bytes(made.image)
-    made.mark.write(tmp_store)
-    return made
+    mark = Mark.of(data_file(tmp_store), made.mark.seq, made.mark.txnid, clean=True)
+    mark.write(tmp_store)
+    return replace(made, mark=mark)
 
 
 def opened_with_progress(directory: Path) -> tuple[int, list[tuple[int, int]]]:
@@ -74,6 +77,15 @@ def damage_every_value(directory: Path) -> None:
         data[at] ^= 1
         at = data.find(b"UpdateSession", at + 1)
     data_file(directory).write_bytes(data)
+
+
+def damage_a_value(directory: Path, tree: str, number: int) -> None:
+    """Spoil the checksum of one entry of a tree."""
+    engine = LmdbEngine(directory / "store")
+    with engine.write() as transaction:
+        key, value = next(islice(transaction.scan(tree), number, None))
+        transaction.put_many(tree, [(key, value[:-1] + bytes([value[-1] ^ 1]))])
+    engine.close()
 
 
 # -- when ----------------------------------------------------------------------------
@@ -132,6 +144,35 @@ def test_a_store_without_a_mark_is_examined(
     assert "is sound" in caplog.text
 
 
+def test_a_copy_is_examined(
+    tmp_store: Path, tmp_path: Path, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(tmp_store, copied)
+    with caplog.at_level(logging.INFO, "weft.storage"):
+        assert (history.mark.seq, []) == opened_with_progress(tmp_store)
+        assert "" == caplog.text
+        assert history.mark.seq == opened_with_progress(copied)[0]
+    assert f"examining {copied / 'store'} before it is opened: {COPIED}" in caplog.text
+    assert (history.mark.seq, []) == opened_with_progress(copied)
+
+
+def test_a_copy_made_while_the_store_was_written_to_is_refused_and_kills_nobody(
+    tmp_store: Path, tmp_path: Path, history: History
+) -> None:
+    """``cp`` reads on while commits change what it has read, and what it has not."""
+    copied, half = tmp_path / "copied", len(history.image) // 2
+    shutil.copytree(tmp_store, copied)
+    earlier = history.earlier[-1]
+    data_file(copied).write_bytes(earlier[:half] + history.image[half:])
+    replace(history.mark, seq=1, txnid=1, clean=False).write(copied)
+    with pytest.raises(StoreCorrupt, match="`weft backup` makes whole") as caught:
+        LmdbStore(copied)
+    assert caught.value.details["damages"][0]["kind"] in OF_THE_FILE
+    with pytest.raises(StoreCorrupt):
+        LmdbReader.of(copied)
+
+
 def test_a_killed_owner_leaves_a_store_that_opens_at_once(tmp_store: Path) -> None:
     script = (
         "import os, signal, sys\n"
@@ -151,7 +192,8 @@ def test_a_killed_owner_leaves_a_store_that_opens_at_once(tmp_store: Path) -> No
     )
     assert -signal.SIGKILL == done.returncode
     mark = Mark.read(tmp_store)
-    assert Mark(0, mark.txnid if mark else 0, boot_id(), clean=False) == mark
+    assert mark is not None
+    assert Mark.of(data_file(tmp_store), 0, mark.txnid, clean=False) == mark
     told: list[tuple[int, int]] = []
     store = LmdbStore(
         tmp_store, progress=lambda done, total: told.append((done, total))
@@ -210,6 +252,26 @@ def test_damaged_records_do_not_keep_a_store_from_being_opened_to_repair(
     store = LmdbStore(tmp_store, to_repair=True)
     assert history.mark.seq == store.seq
     store.close()
+
+
+@pytest.mark.usefixtures("history")
+def test_what_a_store_was_opened_with_to_be_repaired_keeps_it_closed_no_more(
+    tmp_store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage_a_value(tmp_store, "X", 0)
+    restart(tmp_store)
+    with pytest.raises(StoreCorrupt, match="has the store opened with the rest"):
+        LmdbStore(tmp_store)
+    LmdbStore(tmp_store, to_repair=True).close()
+    for _ in range(2):
+        LmdbStore(tmp_store).close()
+        restart(tmp_store)
+    LmdbStore(tmp_store).close()
+    assert "opened with 1 findings" in caplog.text
+    damage_a_value(tmp_store, "X", 1)  # and this one nobody has seen yet
+    restart(tmp_store)
+    with pytest.raises(StoreCorrupt):
+        LmdbStore(tmp_store)
 
 
 @pytest.mark.usefixtures("history")
@@ -279,11 +341,7 @@ def test_a_damaged_value_is_found_in_every_tree(tmp_store: Path, tree: str) -> N
     client.do(CreateThreads(session_id="r", threads=(thread,), create_session=True))
     client.do(StartRun(thread_id="running", run_id="run"))
     store.close()
-    engine = LmdbEngine(tmp_store / "store")
-    with engine.write() as transaction:
-        key, value = next(iter(transaction.scan(tree)))
-        transaction.put_many(tree, [(key, value[:-1] + bytes([value[-1] ^ 1]))])
-    engine.close()
+    damage_a_value(tmp_store, tree, 0)
     found = examine_here(tmp_store / "store")
     assert "damaged_record" in {damage.kind for damage in found.damages}
 

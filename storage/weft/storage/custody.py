@@ -39,6 +39,7 @@ class Custody:
         self._place = directory / "store"
         self._to_repair = to_repair
         self._mark = Mark.read(directory)
+        self._accepted: tuple[str, ...] = ()
         self._pid = os.getpid()
         self._open = False
 
@@ -52,7 +53,7 @@ class Custody:
             StoreCorrupt: it must not be opened.
         """
         if self._place.exists():
-            ensure_sound(
+            self._accepted = ensure_sound(
                 self._directory, self._mark, progress, to_repair=self._to_repair
             )
         elif self._mark is not None and self._mark.seq:
@@ -105,8 +106,9 @@ class Custody:
             self._write(self._now(seq, clean=True))
 
     def _now(self, seq: int, *, clean: bool) -> Mark:
-        txnid = MetaPages.read(self._place / "data.mdb").txnid
-        return Mark(seq, txnid, boot_id(), clean)
+        data = self._place / "data.mdb"
+        txnid = MetaPages.read(data).txnid
+        return Mark.of(data, seq, txnid, clean=clean, accepted=self._accepted)
 
     def _write(self, mark: Mark) -> None:
         try:

@@ -30,7 +30,7 @@ import msgspec
 from weft.storage.errors import StoreCorrupt
 from weft.storage.leftover import operations_after
 from weft.storage.lock import OwnerLock
-from weft.storage.mark import MARK_NAME, Mark, boot_id, flush
+from weft.storage.mark import MARK_NAME, Mark, flush
 from weft.storage.meta_page import PAGE_SIZE_BYTES, MetaPage, MetaPages, promoted
 from weft.storage.progress import Progress
 from weft.storage.verify import (
@@ -151,7 +151,7 @@ class _Fsck:
         if self._repair and found.clean and (of_mark or self._repaired):
             self._repaired += of_mark
             self._lost += [one.detail for one in of_mark if one.kind == "rolled_back"]
-            now = Mark(found.seq, found.txnid, boot_id(), clean=True)
+            now = Mark.of(self._file, found.seq, found.txnid, clean=True)
             now.write(self._directory)
             return []
         return [*of_mark, *found.damages]

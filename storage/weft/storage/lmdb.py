@@ -39,6 +39,8 @@ from weft.storage.meta_page import PAGE_SIZE_BYTES
 from weft.storage.migrations import MIGRATIONS, Migration, migrate
 from weft.storage.moved import StoreMoving, refuse_moved
 from weft.storage.progress import Progress
+from weft.storage.repair import drop_damaged_counters
+from weft.storage.store import TreeStore
 from weft.storage.succession import Succession, Successor
 
 __all__ = ["MAP_SIZE_BYTES", "LmdbEngine", "LmdbStore"]
@@ -255,6 +257,8 @@ class LmdbStore(Succession):
                 _create(place)
             engine = LmdbEngine(place, map_size_bytes=map_size_bytes, sync=sync)
             try:
+                if self._to_repair:
+                    drop_damaged_counters(engine)
                 migrate(engine, self._migrations, self._custody.back_up)
                 super().__init__(engine)
                 self._lmdb = engine
@@ -363,13 +367,12 @@ def _create(place: Path) -> None:
     """Create an empty store that exists whole or not at all.
 
     LMDB does not flush the directory, and a crash during its first write leaves a file
-    that can never be opened.
+    that can never be opened. One without a format is damaged, to who examines it.
     """
     draft = place.with_name(place.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    engine = LmdbEngine(draft, map_size_bytes=1 << 20)
-    engine.close()
+    TreeStore(LmdbEngine(draft, map_size_bytes=1 << 20)).close()
     for path in (draft / "data.mdb", draft):
         flush(path)
     draft.rename(place)

@@ -1,8 +1,9 @@
 """The mark beside a store: how far it had come when this directory was last used.
 
 A file cannot tell that it is an old copy of itself, nor that the machine went down
-since it was written. The mark can: it lies beside the store, in ``mark.json``, and is
-written when the store is opened and when it is closed.
+since it was written, nor that it was copied while somebody wrote to it. The mark can:
+it lies beside the store, in ``mark.json``, and is written when the store is opened and
+when it is closed.
 
 Guarantees:
     * it is replaced whole or not at all;
@@ -18,9 +19,19 @@ import msgspec
 
 from weft.storage.errors import StoreCorrupt
 
-__all__ = ["MARK_NAME", "Mark", "boot_id", "flush", "read_whole", "write_whole"]
+__all__ = [
+    "COPIED",
+    "MARK_NAME",
+    "Mark",
+    "boot_id",
+    "flush",
+    "read_whole",
+    "write_whole",
+]
 
 MARK_NAME: Final = "mark.json"
+
+COPIED: Final = "it is a copy of the file that was open here"
 
 T = TypeVar("T")
 
@@ -44,12 +55,35 @@ class Mark(msgspec.Struct, frozen=True):
         txnid: the last transaction of the file.
         boot_id: of the machine then; None if it has none.
         clean: the store was closed, nothing came after this.
+        file: device and inode of the data file; a copy of it has others. None if the
+            mark does not say.
+        accepted: details of damages that the store was opened with to be repaired:
+            they keep it closed no more.
     """
 
     seq: int
     txnid: int
     boot_id: str | None
     clean: bool
+    file: tuple[int, int] | None = None
+    accepted: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        data: Path,
+        seq: int,
+        txnid: int,
+        *,
+        clean: bool,
+        accepted: tuple[str, ...] = (),
+    ) -> Self:
+        """Return the mark of a data file in this run of the machine.
+
+        Raises:
+            OSError: the file cannot be looked at.
+        """
+        return cls(seq, txnid, boot_id(), clean, _identity(data), accepted)
 
     @classmethod
     def read(cls, directory: Path) -> Self | None:
@@ -71,10 +105,20 @@ class Mark(msgspec.Struct, frozen=True):
         """
         write_whole(directory / MARK_NAME, msgspec.json.encode(self) + b"\n")
 
-    @property
-    def of_this_boot(self) -> bool:
-        """Whether the machine has been up since; if that cannot be told, it was not."""
-        return self.boot_id is not None and self.boot_id == boot_id()
+    def doubt(self, data: Path) -> str | None:
+        """Return why the data file may not be what was written; None if it is.
+
+        Args:
+            data: the data file.
+
+        Raises:
+            OSError: the file cannot be looked at.
+        """
+        if self.boot_id is None or self.boot_id != boot_id():
+            return "the machine was started since"
+        if self.file != _identity(data):
+            return COPIED
+        return None
 
     def lost(self, seq: int, txnid: int) -> str | None:
         """Return what a store at this point lacks, a clause; None if it lacks nothing.
@@ -87,6 +131,11 @@ class Mark(msgspec.Struct, frozen=True):
         if txnid < self.txnid:
             return f"it ends at transaction {txnid}; the mark says {self.txnid}"
         return None
+
+
+def _identity(data: Path) -> tuple[int, int]:
+    found = data.stat()
+    return found.st_dev, found.st_ino
 
 
 def read_whole(path: Path, kind: type[T], words: str) -> T | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from weft.storage.backup import drafted, sound
 from weft.storage.errors import StoreCorrupt, StoreFormatError
 from weft.storage.manifest import Manifest, transcribe
-from weft.storage.mark import Mark, boot_id, flush
+from weft.storage.mark import Mark, flush
 from weft.storage.progress import Progress, part
 from weft.storage.store import FORMAT
 from weft.storage.verify import examine
@@ -56,7 +56,7 @@ def restore(
         found = sound(place, examine(place, part(progress, 250, 1000)))
         if found.seq != manifest.seq:
             raise _other(backup, f"it ends at operation {found.seq}", manifest.seq)
-        Mark(found.seq, found.txnid, boot_id(), clean=True).write(draft)
+        Mark.of(place / "data.mdb", found.seq, found.txnid, clean=True).write(draft)
     return manifest
 
 

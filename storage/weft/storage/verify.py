@@ -6,9 +6,10 @@ A damaged page of an LMDB file does not raise, it kills the process that reads i
 
 An examination takes seconds per million threads, so it is made only when it can find
 something: when the machine was started since the store was last used (what the disk
-did not keep shows only now), when the mark beside the store is missing, or when the
-two first pages look wrong. After a mere ``kill -9`` the pages are still in the
-system's cache, as they were written, and the store opens at once.
+did not keep shows only now), when the file is a copy (of a store in use it is what no
+commit left), when the mark beside the store is missing, or when the two first pages
+look wrong. After a mere ``kill -9`` the pages are still in the system's cache, as they
+were written, and the store opens at once.
 
 Guarantees: nothing that a file contains kills the process that asks.
 """
@@ -22,7 +23,7 @@ import msgspec
 from weft.storage.check_lookup import KINDS
 from weft.storage.child import Poll, io_bytes, run_child
 from weft.storage.errors import StoreCorrupt
-from weft.storage.mark import Mark
+from weft.storage.mark import COPIED, Mark
 from weft.storage.meta_page import PAGE_SIZE_BYTES, MetaPages
 from weft.storage.progress import Progress
 
@@ -141,7 +142,7 @@ def ensure_sound(
     progress: Progress | None = None,
     *,
     to_repair: bool = False,
-) -> None:
+) -> tuple[str, ...]:
     """Refuse a store that the engine must not be trusted with.
 
     Args:
@@ -150,20 +151,27 @@ def ensure_sound(
         progress: told pages, done and of all, if they are all examined.
         to_repair: accept damaged records and contradictions; they kill nobody.
 
+    Returns:
+        details of the damages that were accepted, now or before.
+
     Raises:
         StoreCorrupt: it is damaged, or older than its mark.
     """
     place = directory / "store"
-    metas = MetaPages.read(place / "data.mdb")
+    data = place / "data.mdb"
+    metas = MetaPages.read(data)
+    accepted = () if mark is None else mark.accepted
+    reason = "it has no mark" if mark is None else mark.doubt(data)
     faults = metas.faults()
     if faults:
         damages = [Damage("meta_page", f"page {one.slot}", str(one)) for one in faults]
-        raise refusal(place, damages, len(damages))
+        raise refusal(place, damages, len(damages), reason)
     if mark is not None and (lost := mark.lost(mark.seq, metas.txnid)):
         raise refusal(place, [rolled_back(place, lost)], 1)
-    if mark is not None and mark.of_this_boot and not metas.truncated:
-        return
-    reason = "it has no mark" if mark is None else "the machine was started since"
+    if reason is None and metas.truncated:
+        reason = "the file is shorter than it says"
+    if reason is None:
+        return accepted
     logger.info("examining %s before it is opened: %s", place, reason)
     found = examine(place, progress)
     if found.clean:
@@ -174,17 +182,22 @@ def ensure_sound(
             found.entries,
             found.duration_s,
         )
-    elif to_repair and not OF_THE_FILE & {one.kind for one in found.damages}:
-        logger.warning("%s is opened with %d findings", place, found.found)
-    else:
-        raise refusal(place, found.damages, found.found)
+        return ()
+    details = tuple(one.detail for one in found.damages)
+    known = found.found == len(details) and set(details) <= set(accepted)
+    of_file = OF_THE_FILE & {one.kind for one in found.damages}
+    if of_file or not (to_repair or known):
+        raise refusal(place, found.damages, found.found, reason)
+    logger.warning("%s is opened with %d findings", place, found.found)
+    return details
 
 
 def ensure_readable(directory: Path, progress: Progress | None = None) -> None:
     """Refuse a store that would kill its reader, whether or not somebody has it open.
 
-    An owner has written the mark in this run of the machine, so beside one nothing is
-    looked at: its meta pages may change under the eye.
+    An owner has written the mark of this file in this run of the machine (or that it
+    creates one), so beside one nothing is looked at: its meta pages may change under
+    the eye.
 
     Args:
         directory: the data directory.
@@ -195,7 +208,7 @@ def ensure_readable(directory: Path, progress: Progress | None = None) -> None:
         OSError: there is nothing to read.
     """
     mark = Mark.read(directory)
-    if mark is None or not mark.of_this_boot:
+    if mark is None or (mark.txnid and mark.doubt(directory / "store" / "data.mdb")):
         ensure_sound(directory, mark, progress, to_repair=True)
 
 
@@ -204,14 +217,28 @@ def rolled_back(place: Path, lost: str) -> Damage:
     return Damage("rolled_back", str(place), f"The store is an older one: {lost}.")
 
 
-def refusal(place: Path, damages: list[Damage], found: int) -> StoreCorrupt:
-    """Return the error of a damaged store: the first damage, and how many more."""
+def refusal(
+    place: Path, damages: list[Damage], found: int, reason: str | None = None
+) -> StoreCorrupt:
+    """Return the error of a damaged store: the first damage, and how many more.
+
+    Args:
+        place: the directory that holds ``data.mdb``.
+        damages: the first of them.
+        found: how many in all.
+        reason: why it was looked at, if there is one.
+    """
     first = damages[0]
     more = f" (and {found - 1} more)" if found > 1 else ""
     data = place.parent
     remedy = f"`weft fsck --data {data}` tells all."
     if first.kind in KINDS:
-        remedy += f" `weft repair --data {data}` mends what contradicts."
+        remedy += (
+            f" `weft repair --data {data}` mends what contradicts, and has the store "
+            "opened with the rest."
+        )
+    if reason == COPIED:
+        remedy += " Of a store in use `weft backup` makes whole copies."
     return StoreCorrupt(
         f"{place} is damaged at {first.where}: {first.detail}{more} {remedy}",
         details={

@@ -117,8 +117,9 @@ def lay_out(directory: Path, history: History, image: bytes, path: str) -> None:
     """Make a data directory of a damaged file and its mark."""
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "store").mkdir(parents=True)
-    (directory / "store" / "data.mdb").write_bytes(image)
-    mark = history.mark
+    data, then = directory / "store" / "data.mdb", history.mark
+    data.write_bytes(image)
+    mark = Mark.of(data, then.seq, then.txnid, clean=then.clean)
     (replace(mark, boot_id="another") if path == "open" else mark).write(directory)
 
 

@@ -21,6 +21,8 @@ value is read that was never written. :class:`TruthJudge` demands that.
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from tests.storage.crash.recording import Recording, answer_of, fingerprint
 from tests.storage.crash.states import CrashState
 from tests.storage.invariants import broken
@@ -29,7 +31,7 @@ from weft.storage.check import check
 from weft.storage.examine import examine_here
 from weft.storage.keys import TREES
 from weft.storage.lmdb import LmdbEngine
-from weft.storage.mark import MARK_NAME
+from weft.storage.mark import MARK_NAME, Mark
 from weft.storage.store import TreeStore
 
 __all__ = ["Judge", "TruthJudge"]
@@ -53,7 +55,11 @@ class Judge:
         self._directory = directory
         self._file = directory / "store" / "data.mdb"
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.touch()
         self._mark = directory / MARK_NAME
+        then = msgspec.json.decode(recording.mark, type=Mark)
+        mark = Mark.of(self._file, then.seq, then.txnid, clean=then.clean)
+        self._marked = msgspec.json.encode(mark)
         self._sound: dict[int, list[str]] = {}
         self._seen = 0
         self._places = {what: n for n, what in enumerate(recording.contents)}
@@ -90,7 +96,7 @@ class Judge:
 
     def _put(self, state: CrashState) -> None:
         self._file.write_bytes(state.image)
-        self._mark.write_bytes(self._recording.mark)
+        self._mark.write_bytes(self._marked)
 
     def _told(self, error: SessionThreadException) -> list[str]:
         return [f"it cannot be used: {error}"]
