@@ -29,7 +29,7 @@ from weft.storage import (
     TransferThreads,
     Writer,
 )
-from weft.storage.backup import backup
+from weft.storage.backup import backup, drafted
 from weft.storage.check import check
 from weft.storage.manifest import LAST_BACKUP_NAME, MANIFEST_NAME, Manifest
 from weft.storage.meta_page import PAGE_SIZE_BYTES
@@ -220,6 +220,29 @@ def test_what_a_backup_that_died_left_is_no_backup_and_in_nobodys_way(
     (draft / "data.mdb").write_bytes(b"half")
     backup(tmp_path / "data", tmp_path / "backup")
     assert ["backup", "data"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_of_two_who_make_a_backup_of_one_name_the_second_is_refused(
+    tmp_path: Path,
+) -> None:
+    store = LmdbStore(tmp_path / "data")
+    build_world(Client(store))
+    with drafted(tmp_path / "backup") as draft:
+        (draft / "of the first").touch()
+        with pytest.raises(FileExistsError, match="Somebody is making it"):
+            store.backup(tmp_path / "backup")
+    store.close()
+    assert ["of the first"] == [path.name for path in (tmp_path / "backup").iterdir()]
+
+
+def test_what_a_draft_s_name_leads_to_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "elsewhere" / "kept"
+    kept.mkdir(parents=True)
+    (tmp_path / "backup.partial").symlink_to(kept.parent)
+    LmdbStore(tmp_path / "data").close()
+    with pytest.raises(OSError, match=r"backup\.partial"):
+        backup(tmp_path / "data", tmp_path / "backup")
+    assert kept.is_dir()
 
 
 def test_a_directory_without_a_store_is_told(tmp_path: Path) -> None:

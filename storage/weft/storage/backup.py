@@ -7,7 +7,7 @@ exists is a whole one, and a damaged store kills the copying process, not its ow
 Guarantees:
     * the copy is one moment: all operations up to the manifest's ``seq``, none after;
     * it gets its name last, after everything in it was flushed; nothing that exists is
-      overwritten;
+      overwritten, and of two who make one of the same name the second is refused;
     * what is in it was read record by record and compared;
     * the data directory says when the last one was made, where it can be written.
 
@@ -18,6 +18,8 @@ Layout of a backup: ``manifest.json``, ``store/data.mdb``.
 """
 
 import errno
+import fcntl
+import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -120,7 +122,7 @@ def drafted(to: Path) -> Generator[Path]:
         the directory under another name, beside its own.
 
     Raises:
-        FileExistsError: there is something already.
+        FileExistsError: there is something already, or somebody else is making it.
     """
     if to.exists() or to.is_symlink():
         raise FileExistsError(
@@ -128,16 +130,51 @@ def drafted(to: Path) -> Generator[Path]:
         )
     to.parent.mkdir(parents=True, exist_ok=True)
     draft = to.with_name(to.name + ".partial")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
-    try:
-        yield draft
-        flush(draft)
-        draft.rename(to)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    with _claimed(draft):
+        try:
+            yield draft
+            flush(draft)
+            draft.rename(to)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
     flush(to.parent)
+
+
+@contextmanager
+def _claimed(draft: Path) -> Generator[None]:
+    """Make a directory for oneself, or take over what somebody who died has left.
+
+    Raises:
+        FileExistsError: somebody else is at it.
+    """
+    draft.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if not _lock(descriptor) or not _is(draft, descriptor):
+            raise FileExistsError(errno.EEXIST, "Somebody is making it", str(draft))
+        os.fchmod(descriptor, 0o700)
+        for path in draft.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # NFS locks no directory: there nobody is kept out
+        return not isinstance(error, BlockingIOError)
+    return True
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    """Return whether a directory still has the name it was opened by."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def sound(place: Path, found: Examination) -> Examination:
