@@ -117,6 +117,19 @@ def test_an_association_is_past_its_retention_only_if_one_is_given(
     assert Counter([Planted("expired_association", "a", "t")]) == told(report)
 
 
+def test_an_association_of_before_1970_is_past_no_retention_unless_one_is_given(
+    store: TreeStore,
+) -> None:
+    client = Client(store)
+    for session_id in ("a", "b"):
+        client.do(op.CreateSession(session_id=session_id))
+    client.do(op.CreateThreads(session_id="a", threads=(op.NewThread("t", "one"),)))
+    client.do(op.TransferThreads(thread_ids=("t",), to_session_id="b", at_us=-5))
+    assert [] == check_store(store).inconsistencies
+    with store.read() as snapshot:
+        assert [] == check(snapshot, session_id="a").inconsistencies
+
+
 def test_a_finding_tells_the_facts_in_a_sentence(store: TreeStore) -> None:
     client = Client(store)
     client.do(op.CreateSession(session_id="a"))

@@ -6,20 +6,30 @@ with must hold the same bytes before and after.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.storage.checking import check_store, clone_in_memory, is_sound, told
 from tests.storage.client import START_US, Client, dump
 from tests.storage.planting import PLANTERS, plant, plant_possible
 from tests.storage.workload import Workload
-from weft.storage import MemoryStore, StaleRevision
+from weft.storage import (
+    LmdbStore,
+    MemoryStore,
+    StaleRevision,
+    StoreCorrupt,
+    codec,
+)
 from weft.storage import operations as op
 from weft.storage.check import CheckReport, check
 from weft.storage.ids import pack_id
+from weft.storage.keys import COUNTERS_KEY, log_place
+from weft.storage.lmdb import LmdbEngine
 from weft.storage.repair import RepairReport, plan_repairs, rehearse, repair
 from weft.storage.rules_repair import REPAIRABLE
 from weft.storage.store import TreeStore
@@ -67,6 +77,48 @@ def touched(store: TreeStore, before: TreeStore) -> set[tuple[str, bytes]]:
         if tree != "M"
         for key, _ in set(old[tree]) ^ set(new[tree])
     }
+
+
+def test_damaged_counters_are_counted_anew(tmp_store: Path) -> None:
+    before = LmdbStore(tmp_store)
+    Workload(Client(before), seed=2).run(200)
+    with before.read() as snapshot:
+        counted = snapshot.counters
+    before.close()
+    engine = LmdbEngine(tmp_store / "store")
+    with engine.write() as trees:
+        trees.put_many("M", [(COUNTERS_KEY[-1], b"junk!")])
+    engine.close()
+    with pytest.raises(StoreCorrupt):
+        LmdbStore(tmp_store)
+    store = LmdbStore(tmp_store, to_repair=True)
+    assert mend(store).clean
+    store.close()
+    again = LmdbStore(tmp_store)
+    assert is_sound(again)
+    with again.read() as snapshot:
+        assert counted == snapshot.counters
+    again.close()
+
+
+def test_an_operation_that_the_log_has_twice_is_told_once_and_repair_ends(
+    store: TreeStore,
+) -> None:
+    client = Client(store)
+    for number in (1, 2, 3):
+        client.do(op.CreateSession(session_id=f"s{number}"))
+    with store._engine.write() as trees:
+        first, second = log_place(1), log_place(2)
+        record = codec.decode("L", first, trees.get("L", first) or b"")
+        twin = replace(record, seq=2)
+        trees.put_many("L", [(second, codec.encode("L", second, twin))])
+    report = mend(store)
+    assert [("missing_index_entry", ("op-1", second.hex()))] == [
+        (one.kind, one.items) for one in report.remaining
+    ]
+    assert report.rounds < 4
+    with store.read() as snapshot:
+        assert record == snapshot.operation("op-1")
 
 
 @pytest.mark.parametrize("name", MENDABLE)

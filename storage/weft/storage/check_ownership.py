@@ -191,7 +191,7 @@ class Ownership(Lookup):
             )
 
     def _past_entry(self, row: Association) -> None:
-        if row.updated_at_us < self.expired_before_us:
+        if self.expired_before_us and row.updated_at_us < self.expired_before_us:
             self._tell(
                 "expired_association",
                 row.session_id,

@@ -201,7 +201,8 @@ class Sweep(GraphSweep):
             return is_live and key.startswith(packed + b"\x02")
         if not isinstance(row, Association) or row.is_active:
             return False
-        self.odd |= row.updated_at_us < self.expired_before_us
+        before_us = self.expired_before_us
+        self.odd |= bool(before_us) and row.updated_at_us < before_us
         self.seen[Association] += 1
         self.sums["pasts"] -= hash((rest, packed))
         return (

@@ -20,15 +20,25 @@ from typing import Any, Final
 import msgspec
 
 from weft.storage.check import CheckReport, Inconsistency
-from weft.storage.errors import SessionThreadException, StaleRevision
+from weft.storage.codec import decode
+from weft.storage.engine import Engine
+from weft.storage.errors import SessionThreadException, StaleRevision, StoreCorrupt
 from weft.storage.ids import unpack_id
+from weft.storage.keys import COUNTERS_KEY
 from weft.storage.keys_checkpoints import RUN_THREADS
 from weft.storage.operations import PARTS_MAX, Expire, Repair
 from weft.storage.rules import Applied, decide
 from weft.storage.rules_repair import REPAIRABLE
 from weft.storage.snapshot import Snapshot
 
-__all__ = ["Mend", "RepairReport", "plan_repairs", "rehearse", "repair"]
+__all__ = [
+    "Mend",
+    "RepairReport",
+    "drop_damaged_counters",
+    "plan_repairs",
+    "rehearse",
+    "repair",
+]
 
 ROUNDS_MAX: Final = 8
 """A damaged index entry takes three rounds, the deepest there is; more would mean that
@@ -177,6 +187,24 @@ def plan_repairs(report: CheckReport) -> Iterator[Mend]:
     for finding in found:
         if finding.kind != "counter_mismatch":
             yield from _operations(finding, report.seq)
+
+
+def drop_damaged_counters(engine: Engine) -> None:
+    """Take damaged counters away: no store opens with them, and a repair counts anew.
+
+    Args:
+        engine: open, and nobody else's.
+    """
+    _, tree, key = COUNTERS_KEY
+    with engine.read() as transaction:
+        data = transaction.get(tree, key)
+    if data is None:
+        return
+    try:
+        decode(tree, key, data)
+    except StoreCorrupt:
+        with engine.write() as writing:
+            writing.delete(tree, key)
 
 
 def rehearse(snapshot: Snapshot, operations: Iterable[Mend]) -> list[Any]:

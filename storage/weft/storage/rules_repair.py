@@ -29,7 +29,8 @@ value_without_checkpoint   removed
 thread_without_session the session's record is made again, or opened again
 counter_mismatch       corrected by the difference that was found
 damaged_record         an index entry or association is removed, and made again by the
-                       next round; records themselves are not repaired
+                       next round; records themselves are not repaired. Counters go
+                       when the store is opened to be repaired, and are counted anew
 expired_association    removed, by :class:`~weft.storage.operations.Expire`
 log_gap                not repaired: history cannot be made again
 broken_checkpoint      not repaired: nor can this

@@ -175,6 +175,10 @@ def _missing_operation(mending: Mending) -> None:
     record: OperationRecord | None = draft.get(log_key(place))
     if record is None or record.op_id != op_id:
         return
+    other: bytes | None = draft.get(operation_key(op_id))
+    twin = None if other is None else draft.get(log_key(other))
+    if twin is not None and twin.op_id == op_id:
+        return  # the log has it twice, and an index can only have one of the two
     draft.put(operation_key(op_id), place)
     mending.did(f"added operation {op_id!r} to the index")
 
