@@ -12,7 +12,8 @@ Guarantees:
       with its line and the reason, and the rest goes on;
     * repeated, it applies nothing; interrupted, it goes on where it stood: how far it
       has come is committed with the rows;
-    * a file that was cut short is told as such.
+    * a file that was cut short is told as such;
+    * broken rows of the log leave no gap in it (:mod:`weft.storage.import_log`).
 """
 
 import hashlib
@@ -23,6 +24,7 @@ import msgspec
 from msgspec.structs import replace
 
 from weft.storage.import_intake import CHUNK_SIZE_BYTES, ROWS_MAX, Intake
+from weft.storage.import_log import close_log
 from weft.storage.import_report import (
     BadLine,
     ImportReport,
@@ -129,11 +131,13 @@ class Importer:
         if resume and known is not None:
             begin = replace(known, verbatim=verbatim)
             self.report.resumed_at = known.line + 1
-        if begin.done:
-            return self.report
         self._intake.verbatim = verbatim
-        source.seek(begin.offset)
-        self._take_all(source, begin, total)
+        if not begin.done:
+            source.seek(begin.offset)
+            self._take_all(source, begin, total)
+        became = verbatim or (known is not None and known.verbatim)
+        if became and self._below is None:
+            close_log(self._store, header.seq)
         return self.report
 
     def _note(self, name: str) -> _Note | None:
