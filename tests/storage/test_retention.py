@@ -6,7 +6,9 @@ from msgspec.structs import replace
 from tests.storage.client import START_US, Client, in_memory
 from tests.storage.invariants import broken
 from weft.storage import operations as op
-from weft.storage.keys import thread_key
+from weft.storage.check import check
+from weft.storage.engine import WriteTransaction
+from weft.storage.keys import log_place, thread_key
 from weft.storage.operations import encode_mapping
 from weft.storage.operations import encode_value as raw
 from weft.storage.retention import (
@@ -100,6 +102,31 @@ def test_log_entries_over_the_limit_go_however_young_they_are(client: Client) ->
     plan = log_plan(client, replace(KEEP_ALL, operations_max=4), START_US)
     assert plan.operation is not None
     assert [f"op-{n}" for n in range(1, 7)] == [i for _, i in plan.operation.log]
+
+
+def test_a_damaged_log_entry_goes_with_what_comes_behind_it(client: Client) -> None:
+    for n in range(5):
+        at_us = START_US + n * SECOND_US
+        client.do(op.CreateSession(session_id=f"s{n}", at_us=at_us))
+    damaged = {log_place(seq): b"junk!" for seq in (1, 3)}
+
+    def drop(writing: WriteTransaction) -> None:
+        for place in damaged:
+            writing.delete("L", place)
+
+    client.store._write(drop)  # PostgreSQL refuses to put an entry that is there
+    client.store._write(lambda writing: writing.put_many("L", list(damaged.items())))
+    policy = replace(KEEP_ALL, operations_s=10.0)
+    plan = log_plan(client, policy, START_US + 12 * SECOND_US)
+    assert plan.operation is not None
+    assert [(log_place(1), ""), (log_place(2), "op-2")] == list(plan.operation.log)
+    client.do(plan.operation)
+    later = log_plan(client, policy, START_US + 14 * SECOND_US)
+    assert later.operation is not None
+    assert [(log_place(3), ""), (log_place(4), "op-4")] == list(later.operation.log)
+    client.do(later.operation)
+    kinds = [one.kind for one in client.see(check).inconsistencies]
+    assert ["dangling_index_entry"] * 2 == kinds  # of the ids, which nobody knows
 
 
 def test_a_plan_for_the_log_is_bounded_and_says_that_there_is_more(

@@ -12,7 +12,8 @@ Guarantees:
     * what is forgotten is gone: a plan that was cut short, or whose process died, is
       taken up where it stood or from the beginning, with the same end;
     * the newest entry of the log stays, for ``seq`` goes on from there;
-    * a damaged record stays where it is, for the check to name and repair to mend.
+    * a damaged record stays where it is, for the check to name and repair to mend; in
+      the log, until what comes behind it goes.
 
 A thread's own policy stands in its config under ``retention``, in the fields of
 :class:`History`, and goes before the runtime's.
@@ -56,6 +57,9 @@ HISTORY_KEY: Final = "retention"
 _S_TO_US: Final = 1_000_000
 
 _ROW, _RUN = b"\x01", b"\x02"
+
+_NOBODY: Final = ""
+"""In place of the ``op_id`` of a damaged entry of the log: no id is empty."""
 
 _HISTORY_ENTRIES: Final = 4
 """What a look at a history counts for: its two ends are sought, some 12 us."""
@@ -130,7 +134,8 @@ def plan_log(
     """Return the log's oldest entries that are past their time, or over the limit.
 
     The log is in the order of ``seq``; times of acceptance nearly are, and the first
-    entry that is to stay ends the look.
+    entry that is to stay ends the look. A damaged one is as old as what stands behind
+    it, and goes with that: left alone, it would stand before a gap.
 
     Args:
         snapshot: the store.
@@ -144,16 +149,25 @@ def plan_log(
     old: list[tuple[bytes, str]] = []
     for key, data in snapshot.entries("L"):
         place = int.from_bytes(key[:8]), int.from_bytes(key[8:])
-        try:
-            record: OperationRecord = decode("L", key, data)
-        except StoreCorrupt:
-            continue
-        if (place[0] > over and record.at_us >= before_us) or place == last:
+        record = _entry(key, data)
+        stays = record is not None and record.at_us >= before_us
+        if (place[0] > over and stays) or place == last:
             break
         if len(old) == limit:
             return Plan(Expire(log=tuple(old)), key, limit)
-        old.append((key, record.op_id))
+        old.append((key, _NOBODY if record is None else record.op_id))
+    while old and old[-1][1] == _NOBODY:
+        old.pop()
     return Plan(Expire(log=tuple(old)) if old else None, None, len(old))
+
+
+def _entry(place: bytes, data: bytes) -> OperationRecord | None:
+    """Return an entry of the log, None if it is damaged."""
+    try:
+        found: OperationRecord = decode("L", place, data)
+    except StoreCorrupt:
+        return None
+    return found
 
 
 def plan_threads(
