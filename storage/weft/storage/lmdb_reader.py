@@ -18,7 +18,7 @@ from typing import Any, Self
 import lmdb
 
 from weft.storage.engine import Item
-from weft.storage.errors import StoreCorrupt
+from weft.storage.errors import StoreCorrupt, StoreUnavailable
 from weft.storage.keys import TREES
 from weft.storage.lmdb import MAP_SIZE_BYTES
 from weft.storage.lmdb_transaction import Reading
@@ -38,6 +38,7 @@ class LmdbReader:
 
     Raises:
         StoreCorrupt: it is not a store.
+        StoreUnavailable: there is no permission.
     """
 
     def __init__(self, place: Path, *, alone: bool = False) -> None:
@@ -51,6 +52,13 @@ class LmdbReader:
                 max_dbs=len(TREES),
             )
             self._trees = self._open_trees()
+        except lmdb.ReadonlyError as error:
+            raise StoreUnavailable(
+                f"{place} cannot be read: a reader has to be allowed to read data.mdb, "
+                "and to write lock.mdb, where it tells the owner what it looks at.",
+                cause=error,
+                details={"path": str(place)},
+            ) from error
         except lmdb.Error as error:
             raise StoreCorrupt(
                 f"{place} is not a readable store: {error}.",
@@ -68,6 +76,7 @@ class LmdbReader:
         Raises:
             StoreMoved: it has moved elsewhere.
             StoreCorrupt: it is not a store, or its pages are damaged.
+            StoreUnavailable: there is no permission.
             OSError: there is nothing to read.
         """
         refuse_moved(directory)

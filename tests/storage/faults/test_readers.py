@@ -32,6 +32,7 @@ from weft.storage import (
 )
 from weft.storage.check import check
 from weft.storage.lmdb import LmdbEngine
+from weft.storage.lmdb_reader import LmdbReader
 from weft.storage.store import IN_DOUBT
 
 WAIT_S = 20.0
@@ -337,3 +338,26 @@ def test_a_transaction_that_the_engine_refuses_is_an_error_of_ours(
     with pytest.raises(StoreReadOnly):
         use_after_its_end(writes)
     engine.close()
+
+
+def test_a_reader_without_permission_is_told_so_and_not_that_the_store_is_damaged(
+    tmp_store: Path,
+) -> None:
+    LmdbStore(tmp_store).close()
+    place = tmp_store / "store"
+    place.chmod(0o755)
+    (place / "data.mdb").chmod(0o644)
+    (place / "lock.mdb").chmod(0o444)
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(place)  # whatever is above it
+        if os.geteuid() == 0:
+            os.setuid(65534)  # nobody: root may do anything
+        try:
+            LmdbReader(Path())
+        except StoreUnavailable as error:
+            os._exit(0 if "to write lock.mdb" in str(error) else 2)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert 0 == os.waitstatus_to_exitcode(status)
