@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.actors.support import LONG_S
-from weft.actors.collector import CollectorStatistics
+from weft.actors.collector import IMMORTAL_MAX, CollectorStatistics
 from weft.actors.dispatcher import Dispatcher
 from weft.actors.process_settings import ProcessSettings, check_interval
 from weft.storage import InvalidArgument
@@ -45,7 +45,7 @@ def test_what_was_changed_is_put_back(dispatcher: Dispatcher) -> None:
     assert {"0", "1", "2"} == set(settings.statistics().pauses)
     settings.restore(LONG_S)
     assert before == (sys.getswitchinterval(), gc.get_threshold())
-    assert 0 == gc.get_freeze_count()
+    assert gc.get_freeze_count() < IMMORTAL_MAX
 
 
 def test_what_somebody_else_changed_meanwhile_is_left_alone(

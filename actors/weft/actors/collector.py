@@ -64,6 +64,10 @@ LOOKED_AT_MAX: Final = 100_000
 """Frozen objects that are looked at again with the new ones: 13 ms. A daemon with some
 thousand sessions has fewer."""
 
+IMMORTAL_MAX: Final = 1_000
+"""Python 3.12 counts its own immortal objects, 375, among the frozen. Who freezes has
+some 5,000 at the least."""
+
 _OLDEST: Final = 2
 
 
@@ -101,7 +105,7 @@ class Collector(ProcessHelper):
         self._pauses = [Histogram() for _ in range(_OLDEST + 1)]
         self._began_ns = 0
         self._frozen_max = 0  # objects that are frozen, at the most
-        self._was_frozen = 0
+        self._was_frozen = False
         self._middle_collections = 0  # since the last full one
 
     @classmethod
@@ -120,7 +124,7 @@ class Collector(ProcessHelper):
             RuntimeError: it was started before.
         """
         self._thresholds = gc.get_threshold()
-        self._was_frozen = gc.get_freeze_count()
+        self._was_frozen = gc.get_freeze_count() > IMMORTAL_MAX
         super().start()
         gc.set_threshold(YOUNG, MIDDLE_AFTER, FULL_AT_LATEST_AFTER)
         gc.collect()
