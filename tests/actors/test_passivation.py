@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.actors.conftest import Open, echo
-from tests.actors.support import Stop, answer, answers, settle
+from tests.actors.support import Stop, answer, answers, failure, settle
 from weft.actors import Runtime
 from weft.actors.messages import Passivate, Sweep
 from weft.actors.passivation import ClockHand, Passivation
+from weft.storage import InvalidArgument, SessionNotFound
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
@@ -55,6 +56,14 @@ def test_the_hand_goes_round_twice_in_the_idle_time() -> None:
     assert 2000 <= 20 * hand.share() <= 2100
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"sessions_max": 0}, {"idle_s": float("nan")}, {"idle_s": "300"}]
+)
+def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match="above 0"):
+        Passivation(**wrong)
+
+
 @pytest.fixture
 def small(open_runtime: Open) -> Runtime:
     """Return a runtime in which ten sessions may be resident."""
@@ -79,6 +88,18 @@ def test_sessions_above_the_limit_go_and_nothing_is_lost(small: Runtime) -> None
         run = small.coordinator.execute_workflow_in_session
         assert {"n": number} == answer(run(f"s-{number}", "notes", {"n": number}))
     assert small.check().clean
+
+
+def test_a_session_that_comes_and_goes_above_the_limit_answers_each_time(
+    small: Runtime,
+) -> None:
+    for number in range(20):
+        answer(small.coordinator.create_session(f"s-{number}"))
+    close = small.coordinator.close_session
+    for _ in range(20):  # each wakes an actor for a session that there is not
+        closings = [close("nobody") for _ in range(10)]
+        assert {SessionNotFound} == {type(failure(closing)) for closing in closings}
+    assert 20 >= len(resident(small))
 
 
 def test_an_idle_session_goes_with_its_children_and_comes_back(small: Runtime) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "Feed",
     "Held",
     "Hold",
+    "MakeRoom",
     "Passivate",
     "Ping",
     "Publication",
@@ -320,6 +321,16 @@ class Readmit(msgspec.Struct):
 
 class Sweep(msgspec.Struct):
     """Move the clock hand on; to the root."""
+
+
+class MakeRoom(msgspec.Struct):
+    """Ask sessions to go, for one that came; from the root to itself, behind its mail.
+
+    Attributes:
+        places: how far the clock hand moves.
+    """
+
+    places: int
 
 
 class Passivate(msgspec.Struct):

@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from weft.storage import InvalidArgument
+
 __all__ = ["SWEEP_INTERVAL_S", "ClockHand", "Passivation"]
 
 SWEEP_INTERVAL_S: Final = 1.0
@@ -36,6 +38,11 @@ class Passivation(msgspec.Struct, frozen=True):
 
     sessions_max: int = 100_000
     idle_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for value in (self.sessions_max, self.idle_s):
+            if not isinstance(value, int | float) or not value > 0:
+                raise InvalidArgument(f"A passivation policy is above 0, not {self!r}.")
 
 
 class ClockHand:

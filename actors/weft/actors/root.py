@@ -23,6 +23,7 @@ from weft.actors.messages import (
     Command,
     Drain,
     Feed,
+    MakeRoom,
     Passivate,
     Ping,
     Publication,
@@ -89,8 +90,8 @@ class Root(Resident):
             cell.parent = self._actor_ref
             services.started["session"] += 1
             places = self._hand.enter(session_id)
-            if places:
-                self._ask_to_go(places)
+            if places:  # later: the newcomer itself may be asked, and has mail first
+                services.scheduler.post(self._actor_ref, MakeRoom(places))
             try:
                 actor.activate()
             except BaseException:
@@ -104,6 +105,10 @@ class Root(Resident):
         """Ask those to go whom nobody spoke to, and come again."""
         self._come_again()
         self._ask_to_go(self._hand.share())
+
+    @handles(MakeRoom)
+    def _make_room(self, message: MakeRoom) -> None:
+        self._ask_to_go(message.places)
 
     def _come_again(self) -> None:
         if self._next_sweep is not None:
