@@ -10,7 +10,14 @@ from tests.actors import telling
 from tests.actors.conftest import Open
 from tests.actors.executor_contract import KINDS
 from tests.actors.support import answer, answers, failure
-from weft.actors import RunPolicy, Runtime, ThreadHandle
+from weft.actors import (
+    Executors,
+    PoolExecutor,
+    ProcessExecutor,
+    RunPolicy,
+    Runtime,
+    ThreadHandle,
+)
 from weft.actors.workflow import Kind, Workflow
 from weft.storage import InvalidArgument, WorkflowExecutionError
 
@@ -85,6 +92,18 @@ def test_code_that_falls_silent_is_given_up_and_its_thread_usable(
         assert {"timeout", "success"} == {run.status for run in runs}
     finally:
         until.touch()
+
+
+@of_each_kind
+def test_a_context_variable_that_a_run_sets_is_its_own(
+    open_runtime: Open, kind: Kind
+) -> None:
+    made = telling.on(kind, telling.remember)
+    one = Executors(PoolExecutor(1), processes=ProcessExecutor(1))
+    runtime = open_runtime(workflows={made.name: made}, executor=one)
+    notes = answer(runtime.session("alice").create_thread("notes", made.name))
+    for word in ("one", "two"):  # on the same OS thread, in the same process
+        assert ["nothing", word] == list(notes.stream({"say": word}))
 
 
 @of_each_kind

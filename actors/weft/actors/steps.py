@@ -8,12 +8,15 @@ Guarantees:
       closed at its next step instead, and the run is interrupted.
     - What a step comes to is encoded on the spot, so what cannot be stored is an error
       of the workflow's code, and nobody else ever holds its objects.
+    - The context variables that the code sets are seen in its later steps, on whatever
+      OS thread they are, and by no other run.
 """
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable, Generator
+from contextvars import Context, copy_context
 from inspect import isasyncgen, iscoroutine, isgenerator
 from typing import Any, Final, cast
 
@@ -70,7 +73,14 @@ class Steps:
         last: what an earlier attempt yielded last: the result, if no more is yielded.
     """
 
-    __slots__ = ("_config", "_context", "_function", "_generator", "_last")
+    __slots__ = (
+        "_config",
+        "_context",
+        "_function",
+        "_generator",
+        "_last",
+        "_variables",
+    )
 
     def __init__(
         self,
@@ -84,6 +94,7 @@ class Steps:
         self._config = config
         self._last = last
         self._generator: Generator[Any, None, Any] | None = None
+        self._variables = Context()
 
     def advance(self) -> Step:
         """Execute the next step.
@@ -93,9 +104,11 @@ class Steps:
             InvalidArgument: what it came to cannot be stored.
             BaseException: what the code raised.
         """
+        for variable, value in copy_context().items():  # what is said of this step
+            self._variables.run(variable.set, value)
         self._context.code_begins()
         try:
-            return self._advance()
+            return self._variables.run(self._advance)
         finally:
             self._context.code_rests()
 
@@ -132,7 +145,7 @@ class Steps:
         """
         generator, self._generator = self._generator, None
         if generator is not None:
-            generator.close()
+            self._variables.run(generator.close)
 
 
 def yielded(value: Any) -> Step:

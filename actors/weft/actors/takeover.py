@@ -4,6 +4,7 @@ Guarantees: a run never goes on under code of another version unless that code's
 rule made a state for it, durable together with the version.
 """
 
+from contextvars import copy_context
 from typing import Any
 
 import msgspec
@@ -104,6 +105,5 @@ class Migration:
         values = None if state is None else state.values
         if migrate is None:
             return encode_value(values, "the state")
-        return encode_value(
-            migrate(self.run.workflow_version, values), "the migrated state"
-        )
+        migrated = copy_context().run(migrate, self.run.workflow_version, values)
+        return encode_value(migrated, "the migrated state")
