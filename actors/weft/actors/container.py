@@ -22,7 +22,7 @@ from weft.actors.executor import WorkflowExecutor
 from weft.actors.sources import REAL, Sources
 from weft.storage import InvalidArgument, Store
 
-__all__ = ["Container", "asking", "provide", "replaced"]
+__all__ = ["Container", "asking", "check_given", "provide", "replaced"]
 
 _NO_MEMBERS: Final = frozenset({"Protocol", "Generic", "object", "Struct"})
 
@@ -129,7 +129,19 @@ def replaced(
         if kind not in known:
             raise InvalidArgument(f"There is no part of type {_name(kind)} to replace.")
         _check(kind, part)
+    check_given({Store: store, WorkflowExecutor: executor})
     return parts, store or parts.get(Store), executor or parts.get(WorkflowExecutor)
+
+
+def check_given(parts: Mapping[type, object]) -> None:
+    """Refuse what is given as a part and is none; None is not given.
+
+    Raises:
+        InvalidArgument: it lacks something; the error names what.
+    """
+    for kind, part in parts.items():
+        if part is not None:
+            _check(kind, part)
 
 
 def _check(kind: type, part: object) -> None:

@@ -208,7 +208,8 @@ class LoopExecutor:
             thread.stop()
         self._mail.put(False)
         for thread in threads:
-            thread.join(max(0.0, deadline_s - time.monotonic()))
+            if thread is not current_thread():  # else it ends when its caller does
+                thread.join(max(0.0, deadline_s - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
 

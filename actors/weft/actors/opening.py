@@ -24,13 +24,15 @@ def open_store(place: str | os.PathLike[str]) -> Store:
             ``postgresql://host/database``.
 
     Raises:
-        InvalidArgument: nothing opens such addresses.
+        InvalidArgument: nothing opens such addresses, or there is none.
         SessionThreadException: the store cannot be opened.
     """
-    text = os.fspath(place)
+    text = os.fsdecode(place)
+    if not text:
+        raise InvalidArgument('The path is empty. The present directory is ".".')
     scheme, colon, _ = text.partition("://")
     if not colon:
-        return LmdbStore(place)
+        return LmdbStore(text)
     if scheme not in _ROOMS:
         raise InvalidArgument(
             f"There is no store for addresses that begin with {scheme}://."

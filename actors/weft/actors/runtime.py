@@ -19,7 +19,7 @@ import pykka
 
 from weft.actors.checks import Checks
 from weft.actors.closing import Closing
-from weft.actors.container import Container, replaced
+from weft.actors.container import Container, check_given, replaced
 from weft.actors.coordinator import Coordinator
 from weft.actors.dispatcher import Dispatcher
 from weft.actors.events import Events, Feed
@@ -35,7 +35,6 @@ from weft.actors.messages import (
     Ping,
     Publication,
     Recover,
-    Release,
     RunCommand,
     Sweep,
 )
@@ -45,6 +44,7 @@ from weft.actors.process_settings import ProcessSettings, check_interval
 from weft.actors.reception import Reception, op_id_of
 from weft.actors.retention import Forget, Keeper
 from weft.actors.root import Root
+from weft.actors.scheduler import on_dispatcher
 from weft.actors.services import Services
 from weft.actors.statistics import RuntimeStatistics, counted_by
 from weft.actors.timers import Timers
@@ -183,9 +183,10 @@ class Runtime(Closing, Container):
         if (path is None) == (store is None):
             raise InvalidArgument("Give Runtime.open a path or a store, one of them.")
         registered = Workflows(workflows)
+        check_given({Passivation: passivation, Retention: retention})
         check_interval(switch_interval_s)
         return cls(
-            open_store(path or "") if store is None else store,
+            open_store("" if path is None else path) if store is None else store,
             workflows=registered,
             executor=executor,
             passivation=passivation,
@@ -343,26 +344,40 @@ class Runtime(Closing, Container):
         marked interrupted at the next open. Closing twice is no error.
 
         Args:
-            timeout_s: how long to wait for runs, in seconds; :meth:`hurry` ends it.
+            timeout_s: how long to wait for runs, in seconds; :meth:`hurry` ends it, and
+                so does Ctrl-C.
+
+        Raises:
+            RuntimeError: called in a turn.
         """
         if self.closed:
             return
-        self._closed = True
-        self._dispatcher.post(self._root, Drain(self._drained))
-        self._dispatcher.post(self._keeper.actor_ref, Drain(Future()))
-        with contextlib.suppress(pykka.Timeout):
-            self._drained.get(timeout=timeout_s)
-        self._interrupt()
-        self._executor.close(STEPS_TIMEOUT_S)
-        self._writer.close()
-        self._feed.close()
-        self._settling = True
-        self._settle()
-        self._timers.stop(HELPERS_TIMEOUT_S)
-        self._settings.restore(HELPERS_TIMEOUT_S)
-        self._dispatcher.remove_crash_callback(self._rebuild)
-        self._dispatcher.release()
-        self.store.close()
+        if on_dispatcher():
+            raise RuntimeError(
+                "close() in a turn would wait for that turn. Call it elsewhere."
+            )
+        with contextlib.ExitStack() as rest:  # all of it, whatever ends the waiting
+            for phase in reversed(self._phases()):
+                rest.callback(phase)
+            self._closed = True
+            self._dispatcher.post(self._root, Drain(self._drained))
+            self._dispatcher.post(self._keeper.actor_ref, Drain(Future()))
+            with contextlib.suppress(pykka.Timeout):
+                self._drained.get(timeout=timeout_s)
+
+    def _phases(self) -> tuple[Callable[[], object], ...]:
+        return (
+            self._services.give_runs_up,
+            lambda: self._executor.close(STEPS_TIMEOUT_S),
+            self._writer.close,
+            self._feed.close,
+            self._settle,
+            lambda: self._timers.stop(HELPERS_TIMEOUT_S),
+            lambda: self._settings.restore(HELPERS_TIMEOUT_S),
+            lambda: self._dispatcher.remove_crash_callback(self._rebuild),
+            self._dispatcher.release,
+            self.store.close,
+        )
 
     def hurry(self) -> None:
         """Have :meth:`close` wait for runs no longer, now or when it is called.
@@ -371,18 +386,14 @@ class Runtime(Closing, Container):
         """
         self._drained.try_set(None)
 
-    def _interrupt(self) -> None:
-        """Answer the callers of runs that are out of time."""
-        error = StoreClosed("The runtime was closed before the run had ended.")
-        services = self._services
-        for cell in {*services.live_runs.values(), *services.waiting_runs.values()}:
-            self._dispatcher.post(cell, Release(error))
-
     def _settle(self) -> None:
         """Wait until the dispatcher has handed out all that the writer published.
 
         Three hops: the root hands the news to sessions, they answer and let go what
-        was stashed, and that is answered with StoreClosed.
+        was stashed, and that is answered with StoreClosed. Behind a turn that is stuck
+        they get their answers when it ends.
         """
-        for _ in range(3):
-            self._root.ask(Ping(), timeout=SETTLE_TIMEOUT_S)
+        self._settling = True
+        with contextlib.suppress(pykka.Timeout):
+            for _ in range(3):
+                self._root.ask(Ping(), timeout=SETTLE_TIMEOUT_S)

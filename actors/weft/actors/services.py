@@ -13,10 +13,11 @@ from weft.actors.cell import Cell
 from weft.actors.dispatcher import Scheduler
 from weft.actors.executor import WorkflowExecutor
 from weft.actors.future import Future
+from weft.actors.messages import Release
 from weft.actors.owners import Owners
 from weft.actors.sources import REAL, Sources, Timing
 from weft.actors.workflow import Workflows
-from weft.storage import Store, Submission
+from weft.storage import Store, StoreClosed, Submission
 from weft.storage.rules import Event
 from weft.storage.statistics import Histogram
 
@@ -161,3 +162,9 @@ class Services:
             self.finished_runs[status] = self.finished_runs.get(status, 0) + 1
         if not self.live_runs and self.on_quiet is not None:
             self.on_quiet()
+
+    def give_runs_up(self) -> None:
+        """Answer the callers of all runs: the runtime closes; from any OS thread."""
+        error = StoreClosed("The runtime was closed before the run had ended.")
+        for cell in {*self.live_runs.values(), *self.waiting_runs.values()}:
+            self.scheduler.post(cell, Release(error))
