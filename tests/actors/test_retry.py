@@ -48,13 +48,51 @@ def test_waits_double_up_to_a_limit(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_attempts": 0}, {"backoff_s": -1}, {"factor": 0.5}, {"jitter": 2}]
+    "wrong",
+    [
+        {"max_attempts": 0},
+        {"max_attempts": "3"},
+        {"backoff_s": -1},
+        {"backoff_s": float("nan")},
+        {"backoff_max_s": float("inf")},
+        {"factor": 0.5},
+        {"factor": 1e10},
+        {"jitter": 2},
+        {"retry_on": [OSError]},
+        {"retry_on": ("OSError",)},
+        {"retry_on": bool.__call__},
+    ],
+)
+def test_a_retry_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+        RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"heartbeat_s": 0.0},
+        {"heartbeat_s": float("nan")},
+        {"heartbeat_s": "1"},
+        {"retry": 3},
+        {"migrate": "rule"},
+    ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
-        RetryPolicy(**wrong)
-    with pytest.raises(InvalidArgument):
-        RunPolicy(heartbeat_s=0.0)
+    with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+        RunPolicy(**wrong)
+
+
+def test_the_longest_waits_are_numbers() -> None:
+    policy = RetryPolicy(backoff_s=1e9, factor=1000.0, backoff_max_s=1e9)
+    assert 1e9 == policy.delay_s(5000, 0.0)
+
+
+@pytest.mark.parametrize("retry_on", [OSError, (OSError, KeyError), OSError | KeyError])
+def test_errors_are_named_as_in_isinstance(retry_on: Any) -> None:
+    policy = RetryPolicy(retry_on=retry_on)
+    assert policy.allows(1, FileNotFoundError())
+    assert not policy.allows(1, ValueError())
 
 
 def test_a_run_is_tried_again_from_its_last_durable_state(open_runtime: Open) -> None:

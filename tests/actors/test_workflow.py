@@ -6,7 +6,7 @@ import pytest
 
 from tests.actors.conftest import Open
 from tests.actors.support import answer, contents, failure
-from weft.actors import ExecutionContext, Runtime, Workflow, workflow
+from weft.actors import ExecutionContext, RetryPolicy, Runtime, Workflow, workflow
 from weft.actors.workflow import Workflows
 from weft.storage import InvalidArgument, WorkflowNotRegistered
 
@@ -74,6 +74,8 @@ def test_a_plain_generator_is_kept_from_an_event_loop() -> None:
         {"concurrency_max": "1"},
         {"timeout_s": 0},
         {"timeout_s": "1"},
+        {"policy": "often"},
+        {"policy": RetryPolicy()},
     ],
 )
 def test_wrong_options_of_a_workflow_are_refused(wrong: dict[str, Any]) -> None:

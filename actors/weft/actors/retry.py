@@ -14,6 +14,18 @@ from weft.storage import InvalidArgument
 
 __all__ = ["NO_POLICY", "RetryPolicy", "RunPolicy"]
 
+FACTOR_MAX: Final = 1000.0
+
+BACKOFF_S_MAX: Final = 1e9
+"""Thirty years: beyond it no clock knows when that is."""
+
+
+def _check(name: str, value: object, least: float, most: float) -> None:
+    """Refuse what is no number, or none of these."""
+    if not isinstance(value, int | float) or not least <= value <= most:
+        words = f"{name} is from {least:g} to {most:g}, not {value!r}."
+        raise InvalidArgument(words)
+
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a run that failed is tried again, from its last durable state.
@@ -22,11 +34,12 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         max_attempts: how often it may fail by itself, the first time included; being
             taken over after a crash does not count.
         backoff_s: how long the first wait is, in seconds.
-        factor: by how much each further one is longer.
+        factor: by how much each further one is longer, up to 1,000 times.
         backoff_max_s: how long a wait is at the most.
         jitter: the share of a wait that chance may take off, so that what failed
             together does not come back together.
-        retry_on: the errors that are worth it; an error of any other class is final.
+        retry_on: the errors that are worth it, a tuple of classes; an error of any
+            other class is final.
     """
 
     max_attempts: int = 3
@@ -37,13 +50,17 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     retry_on: tuple[type[BaseException], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1 or self.backoff_s < 0 or self.factor < 1:
+        _check("max_attempts", self.max_attempts, 1, math.inf)
+        _check("backoff_s", self.backoff_s, 0, BACKOFF_S_MAX)
+        _check("factor", self.factor, 1, FACTOR_MAX)
+        _check("backoff_max_s", self.backoff_max_s, 0, BACKOFF_S_MAX)
+        _check("jitter", self.jitter, 0, 1)
+        try:
+            isinstance(None, self.retry_on)
+        except TypeError:
             raise InvalidArgument(
-                "A retry policy has max_attempts of 1 or more, backoff_s of 0 or more "
-                f"and a factor of 1 or more, not {self!r}."
-            )
-        if not 0 <= self.jitter <= 1:
-            raise InvalidArgument(f"jitter is from 0 to 1, not {self.jitter}.")
+                f"retry_on is a tuple of exception classes, not {self.retry_on!r}."
+            ) from None
 
     def allows(self, failures: int, error: BaseException) -> bool:
         """Return whether a run is tried again.
@@ -67,7 +84,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _EXPONENT_MAX: Final = 64
-"""Any factor above 1 has come to any limit by then, and no float overflows."""
+"""Any factor has come to any limit by then, and ``FACTOR_MAX`` overflows no float."""
 
 Migrate = Callable[[str, Any], Any]
 
@@ -92,9 +109,17 @@ class RunPolicy(msgspec.Struct, frozen=True, kw_only=True):
     migrate: Migrate | None = None
 
     def __post_init__(self) -> None:
-        every_s = self.heartbeat_s
-        if every_s is not None and not 0 < every_s < math.inf:
-            raise InvalidArgument(f"heartbeat_s is above 0 and finite, not {every_s}.")
+        if not isinstance(self.retry, RetryPolicy | None):
+            raise InvalidArgument(f"retry is a RetryPolicy, not {self.retry!r}.")
+        if not (self.migrate is None or callable(self.migrate)):
+            raise InvalidArgument(f"migrate is a function, not {self.migrate!r}.")
+        if self.heartbeat_s is not None and not _is_span(self.heartbeat_s):
+            words = f"heartbeat_s is above 0 and finite, not {self.heartbeat_s!r}."
+            raise InvalidArgument(words)
+
+
+def _is_span(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
 
 
 NO_POLICY: Final = RunPolicy()

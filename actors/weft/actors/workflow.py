@@ -88,6 +88,8 @@ class _Options(msgspec.Struct, frozen=True):
             isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf
         ):
             raise InvalidArgument(f"timeout_s is above 0, not {timeout_s!r}.")
+        if not isinstance(self.policy, RunPolicy):
+            raise InvalidArgument(f"policy is a RunPolicy, not {self.policy!r}.")
 
 
 @overload
