@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,30 @@ def ask_who_was_left(_context: ExecutionContext, _config: Any) -> Any:
     return heard
 
 
+said: ContextVar[str] = ContextVar("said", default="nothing")
+
+
+def remember(_context: ExecutionContext, config: Any) -> Any:
+    before = said.get()
+    said.set(config["say"])
+    yield before
+    yield said.get()
+
+
+async def remember_async(_context: ExecutionContext, config: Any) -> Any:
+    before = said.get()
+    said.set(config["say"])
+    yield before
+    yield said.get()
+
+
 ASYNCHRONOUS = {
     pay: pay_async,
     tell: tell_async,
     beat: beat_async,
     fall_silent: fall_silent_async,
     ask_wrongly: ask_wrongly_async,
+    remember: remember_async,
 }
 
 

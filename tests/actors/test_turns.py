@@ -29,7 +29,13 @@ from weft.actors.messages import (
 )
 from weft.actors.run_messages import Due
 from weft.actors.thread import ThreadActor
-from weft.storage import MemoryStore, Run, StartRun, WorkflowExecutionError
+from weft.storage import (
+    MemoryStore,
+    Run,
+    RunInterrupted,
+    StartRun,
+    WorkflowExecutionError,
+)
 from weft.storage.records import EMPTY
 
 
@@ -195,6 +201,40 @@ def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
     assert "a" == answer(first)
     assert queued.run_id == answer(again).run_id
     assert "b" == answer(runtime.coordinator.join_run(queued.run_id))
+
+
+def test_who_waits_for_a_run_whose_place_was_taken_as_it_was_to_begin_is_told_so(
+    open_runtime: Open,
+) -> None:
+    stop, returned = Stop(), threading.Event()
+
+    def wait(_context: ExecutionContext, config: Any) -> Any:
+        if config["tag"] == "a":
+            stop.here()
+        return config["tag"]
+
+    def trace(_cell: Cell[Any], message: Any) -> None:
+        if isinstance(message, Returned):
+            returned.set()
+
+    gated = GatedStore(MemoryStore())
+    runtime = open_runtime(store=gated, workflows={"walk": wait})
+    notes = thread_of(runtime)
+    first = notes.run({"tag": "a"})
+    stop.reached()
+    second = notes.run({"tag": "b"})
+    settle(runtime)
+    runtime._dispatcher.trace = trace
+    with gated.shut(runtime):  # the end of the first, and then who takes the place
+        stop.open()
+        assert returned.wait(LONG_S)
+        settle(runtime)
+        third = notes.run({"tag": "c"}, if_running="interrupt")
+    assert ["a", "c"] == [answer(first), answer(third)]
+    error = failure(second)
+    assert WorkflowExecutionError is type(error)
+    assert RunInterrupted is type(error.cause)
+    assert "took its place" in str(error.cause)
 
 
 def test_a_start_that_finds_its_actor_gone_is_executed_by_the_next_one(

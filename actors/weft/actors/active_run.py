@@ -211,7 +211,14 @@ def answer_repeated(
     elif stored.status == "success":
         answer(command, stored.result_raw)
     else:
-        command.fail(execution_error(stored, thread))
+        command.fail(execution_error(stored, thread, _interruption(stored)))
+
+
+def _interruption(run: Run) -> RunInterrupted | None:
+    """Return the cause of the end of a run that was asked to stop."""
+    if run.status != "interrupted" or run.error is None:
+        return None
+    return RunInterrupted(run.error["message"], thread_id=run.thread_id)
 
 
 def superseded_error(run: Run, thread: Thread, by: str) -> WorkflowExecutionError:

@@ -15,7 +15,7 @@ from abc import abstractmethod
 
 import msgspec
 
-from weft.actors.active_run import ActiveRun, context_of
+from weft.actors.active_run import ActiveRun, answer_repeated, context_of
 from weft.actors.clocks import Clocks
 from weft.actors.executor import Execution
 from weft.actors.holds import Holds
@@ -274,8 +274,18 @@ class Running(Resident):
         self._clocks.stop()
         self._abandon(active)
         self._services.run_ended(active.run.run_id, "interrupted")
-        active.fail(error)
+        self._refuse(active.commands, active.run.run_id, error)
         self._next()
+
+    def _refuse(
+        self, commands: list[RunCommand], run_id: str, error: BaseException
+    ) -> None:
+        """Answer for a run whose write was refused: with its end, if it has one."""
+        for command in commands:
+            if isinstance(error, StaleRevision):  # another run has taken its place
+                answer_repeated(command, run_id, self._thread, self._services.store)
+            else:
+                command.fail(error)
 
     def _abandon(self, active: ActiveRun) -> None:
         active.execution.context.cancel()

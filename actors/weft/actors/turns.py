@@ -270,7 +270,7 @@ class Turns(Running):
             self._services.waiting_runs[run_id] = self.actor_ref
             self._take_over(outcome.error.details.get("run_id"))
         else:
-            begin.waiting.fail(outcome.error)
+            self._refuse(begin.waiting.commands, run_id, outcome.error)
         self._next()
 
     def _take_over(self, run_id: str | None) -> None:
@@ -304,11 +304,12 @@ class Turns(Running):
             self._starting = None
         finish, run = ending.finish, ending.waiting.run
         self._services.run_ended(ending.waiting.run_id, finish.operation.status)
-        if run is not None:
-            error = outcome.error or execution_error(
-                run, self._thread, finish.error, finish.operation.error
+        if outcome.error is not None:
+            self._refuse(ending.waiting.commands, ending.waiting.run_id, outcome.error)
+        elif run is not None:
+            ending.waiting.fail(
+                execution_error(run, self._thread, finish.error, finish.operation.error)
             )
-            ending.waiting.fail(error)
         self._next()
 
     @handles(Resume)
