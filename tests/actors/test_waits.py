@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from weft.actors import (
     Runtime,
 )
 from weft.actors import waits as waits_module
+from weft.actors.failure import statistics
 from weft.storage import Overloaded, WorkflowExecutionError
 
 if TYPE_CHECKING:
@@ -119,6 +121,18 @@ def test_a_run_that_waits_for_its_own_thread_is_refused_and_changes_nothing(
     assert 1 == len(answer(runtime.coordinator.list_runs("a")))
     assert {"runs": 1} == answer(runtime.thread("a").run(workflow="default"))
     assert runtime.check().clean
+
+
+@pytest.mark.parametrize("ask", OWN_RUN.values(), ids=OWN_RUN)
+def test_a_refusal_that_was_raised_is_none_that_nobody_retrieved(
+    open_runtime: Open, ask: Callable[[Runtime, ExecutionContext, Any], Any]
+) -> None:
+    before = statistics().unretrieved_failures
+    runtime = opened(open_runtime, Asking(ask))
+    deadlock_in(runtime, "a")
+    settle(runtime)
+    gc.collect()
+    assert before == statistics().unretrieved_failures
 
 
 def pass_on(runtime: Runtime, context: ExecutionContext, config: Any) -> Any:

@@ -18,7 +18,7 @@ event loop in its task and the tasks begun there. One who waits elsewhere has de
 """
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -236,11 +236,12 @@ class RunStream(Stream[Any]):
 def waiting(future: Future[Any] | None) -> Generator[None]:
     """Enter a wait of the run that this OS thread executes, for a with block.
 
+    If it would close a circle, the future fails with DeadlockError first.
+
     Args:
         future: what is waited for.
 
     Raises:
-        DeadlockError: it would close a circle.
         Overloaded: too many runs wait for runs.
     """
     asker = _asker.get()
@@ -255,8 +256,8 @@ def waiting(future: Future[Any] | None) -> Generator[None]:
     _enter(wait)  # first: of two that meet, one sees the other
     try:
         _refuse_circle(wait)
-        with _outside_of(asker):
-            yield
+        with nullcontext() if future.done() else _outside_of(asker):
+            yield  # to its error, if it was refused: who waits retrieves it there
     finally:
         _leave(wait)
 
@@ -298,6 +299,7 @@ def _outside_of(asker: _Asker) -> Generator[None]:
 
 
 def _refuse_circle(wait: _Wait) -> None:
+    """Withdraw what was asked if waiting for it would close a circle."""
     chain = _find_circle(wait)
     if not chain:
         return
@@ -314,7 +316,6 @@ def _refuse_circle(wait: _Wait) -> None:
         request.fail(error)
     else:
         request.future.try_fail(error)
-    raise error
 
 
 def _find_circle(wait: _Wait) -> list[str]:
