@@ -116,3 +116,35 @@ def test_a_main_module_is_found_and_not_run_again(tmp_path: Path) -> None:
         check=False,
     )
     assert ("__weft_main__\n", "") == (done.stdout, done.stderr)
+
+
+def test_what_a_run_has_started_ends_with_the_process_of_its_runtime(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import subprocess
+        import sys
+        sys.path[:] = {sys.path!r}
+        from weft.actors import Runtime, workflow
+        from weft.storage import MemoryStore
+
+        @workflow(executor="processes")
+        def start(context, config):
+            yield subprocess.Popen(["sleep", "1000"]).pid
+            subprocess.Popen(["sleep", "1000"]).wait()
+
+        if __name__ == "__main__":
+            runtime = Runtime.open(store=MemoryStore(), workflows=[start])
+            thread = runtime.session("alice").create_thread("a", "start").get()
+            for pid in thread.stream():
+                print(pid, flush=True)
+        """)
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert Path(f"/proc/{pid}").exists()
+        process.kill()
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists())

@@ -3,7 +3,8 @@
 Two channels lead here. On the one, runs come in and their steps go out, each only when
 the one before is durable; what the code records, emits and says of itself in between
 goes the same way. On the other comes the number of a run that is to stop; when that
-channel ends, the other process is gone, and this one ends at once.
+channel ends, the other process is gone, and this one ends at once, with all that the
+code has started.
 
 Guarantees:
     - What the code's own OS threads say never mixes: one speaks at a time, and who asks
@@ -15,8 +16,10 @@ Guarantees:
 Not here: who starts such processes (:mod:`weft.actors.process_executor`).
 """
 
+import contextlib
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -25,7 +28,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -190,16 +193,14 @@ class _Worker:
             current = self._current
             if current is not None and current[0] == self._cancelled_number:
                 current[1].cancel()
-        os._exit(0)
+        _end()
 
     def serve(self) -> None:
-        """Execute runs until the other process has no more."""
-        while True:
-            try:
-                message = self._channel.receive()
-            except (EOFError, ConnectionError):
-                return
-            self._channel.send(self._execute(decode_begin(message)))
+        """Execute runs until the other process has no more, or has gone."""
+        with contextlib.suppress(EOFError, ConnectionError):
+            while True:
+                begin = decode_begin(self._channel.receive())
+                self._channel.send(self._execute(begin))
 
     def _execute(self, begin: Begin) -> Reply:
         """Execute a run, and return its last reply."""
@@ -264,4 +265,11 @@ def main(connection: int, control: int) -> None:
     worker.serve()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # what user code left running must not hold the process
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process, and what user code has started and left running."""
+    if os.getpgrp() == os.getpid():  # as it is where worker_process has started it
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
