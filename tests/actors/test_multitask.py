@@ -168,6 +168,16 @@ def test_an_unknown_strategy_is_refused_at_the_door(notes: ThreadHandle) -> None
 # -- waiting -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("what", ["after_seconds", "deadline_s"])
+def test_a_span_of_time_that_is_none_is_refused_by_its_name(
+    notes: ThreadHandle, what: str
+) -> None:
+    wrong: dict[str, Any] = {what: -1}
+    error = failure(notes.run(**wrong))
+    assert InvalidArgument is type(error)
+    assert f"{what} is a number of seconds" in str(error)
+
+
 def test_a_queued_run_is_pending_in_the_store_and_can_be_cancelled(
     slow: Slow, notes: ThreadHandle, working: Runtime
 ) -> None:

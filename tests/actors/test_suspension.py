@@ -145,6 +145,21 @@ def test_what_would_block_the_dispatcher_cannot_be_awaited(
     assert "x" == waiter.actor_ref.ask("x", timeout=LONG_S)
 
 
+class Leaving(Actor):
+    async def on_receive(self, message: object) -> None:
+        await asyncio.to_thread(print, message)
+
+
+def test_who_awaits_what_is_asyncios_is_told_what_to_do_instead() -> None:
+    leaving = Leaving.start()
+    try:
+        with pytest.raises(RuntimeError, match="no running event loop") as raised:
+            leaving.ask("hello", timeout=LONG_S)
+        assert "self.sleep()" in raised.value.__notes__[0]
+    finally:
+        leaving.stop()
+
+
 def test_a_future_with_a_hook_that_blocks_cannot_be_awaited(waiter: Waiter) -> None:
     hooked: Future[int] = Future()
     hooked.set_get_hook(lambda _: 1)

@@ -8,12 +8,19 @@ import pytest
 
 from tests.simulation.hunt import Hunt, hunted, story, tried
 from tests.simulation.plan import Act, Plan, drawn
+from weft.actors import ExecutionContext
 from weft.actors.root import Root
 from weft.actors.session import SessionActor
 from weft.actors.submitter import Submitter
 from weft.actors.testing import Pct, Replay, Simulation, Uniform, explore_all
 from weft.actors.thread import ThreadActor
-from weft.storage import Writer, rules, rules_runs, rules_threads
+from weft.storage import (
+    WorkflowExecutionError,
+    Writer,
+    rules,
+    rules_runs,
+    rules_threads,
+)
 from weft.storage.group import Group
 from weft.storage.operation_log import OperationLog
 from weft.storage.store import TreeStore
@@ -179,3 +186,20 @@ def test_a_run_taken_over_after_its_last_state_answers_with_it() -> None:
         case, wrong = tried(acts, Uniform(seed))
         assert [] == wrong
         assert 2 == case.answers[-1].value["step"], seed
+
+
+async def fetch(_context: ExecutionContext, config: Any) -> Any:
+    return config
+
+
+async def follow(_context: ExecutionContext, config: Any) -> Any:
+    yield config
+
+
+@pytest.mark.parametrize("function", [fetch, follow])
+def test_an_asynchronous_workflow_is_refused_and_not_called(function: Any) -> None:
+    with Simulation(seed=1, workflows={"wait": function}) as simulation:
+        alice = simulation.session("alice")
+        thread = simulation.result(alice.create_thread("notes", workflow="wait"))
+        with pytest.raises(WorkflowExecutionError, match="has no event loop"):
+            simulation.result(thread.run())

@@ -25,8 +25,10 @@ from weft.actors.executors import Executors
 from weft.actors.future import Future
 from weft.actors.handles import SessionHandle, ThreadHandle
 from weft.actors.loop_executor import LoopExecutor
+from weft.actors.passivation import Passivation
 from weft.actors.process_executor import ProcessExecutor
 from weft.actors.retry import RetryPolicy, RunPolicy
+from weft.actors.run_operations import HeartbeatLost
 from weft.actors.runtime import Runtime
 from weft.actors.sources import Sources
 from weft.actors.spec import ThreadSpec
@@ -51,7 +53,9 @@ __all__ = [
     "Executors",
     "Future",
     "HealthReport",
+    "HeartbeatLost",
     "LoopExecutor",
+    "Passivation",
     "PoolExecutor",
     "ProcessExecutor",
     "RemoteError",

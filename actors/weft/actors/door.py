@@ -141,8 +141,12 @@ def check_limit(value: object, what: str = "limit") -> int:
     raise InvalidArgument(f"{what} is an integer, 0 or more, not {value!r}.")
 
 
-def check_timeout(value: object) -> float:
-    """Return a timeout in seconds.
+def check_timeout(value: object, what: str = "timeout_s") -> float:
+    """Return a timeout, or another span of time, in seconds.
+
+    Args:
+        value: what the caller gave.
+        what: as what.
 
     Raises:
         InvalidArgument: not a number from 0 to 1e9, which is thirty years.
@@ -150,7 +154,7 @@ def check_timeout(value: object) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and 0 <= value <= TIMEOUT_S_MAX:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
-    raise InvalidArgument(f"timeout_s is a number of seconds, not {value!r}.")
+    raise InvalidArgument(f"{what} is a number of seconds, 0 or more, not {value!r}.")
 
 
 class Door:

@@ -174,7 +174,7 @@ class Runs(Door):
         sources = self._house.sources
         try:
             modes = _modes(mode)
-            wait_s = check_timeout(after_seconds)
+            wait_s = check_timeout(after_seconds, "after_seconds")
             command = RunCommand(
                 op_id=sources.new_id() if op_id is None else check_id(op_id, "op id"),
                 run_id=sources.new_id(),
@@ -348,7 +348,9 @@ def _strategy(if_running: IfBusy) -> IfBusy:
 
 
 def _timeout_us(deadline_s: float | None) -> int:
-    return 0 if deadline_s is None else max(1, round(check_timeout(deadline_s) * 1e6))
+    if deadline_s is None:
+        return 0
+    return max(1, round(check_timeout(deadline_s, "deadline_s") * 1e6))
 
 
 def _refused(

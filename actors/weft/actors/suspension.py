@@ -345,6 +345,16 @@ def _chain(asker: Cell[Any], target: Cell[Any]) -> list[str]:
 
 def _from_handler(error: BaseException) -> BaseException:
     """Cut the frame of the step out, which holds the future: a cycle."""
+    if isinstance(error, RuntimeError) and str(error) == _NO_LOOP:
+        error.add_note(
+            "A handler runs in a turn, not on an event loop: it awaits Weft's futures. "
+            "In place of asyncio.sleep() there is self.sleep(); what else is asyncio's "
+            "belongs into an asynchronous workflow."
+        )
     if error.__traceback__ is not None:
         error.__traceback__ = error.__traceback__.tb_next
     return error
+
+
+_NO_LOOP: Final = "no running event loop"
+"""What asyncio says where none runs."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from weft.actors.executor import Execution
 from weft.actors.testing.scheduler import SimScheduler
+from weft.storage import InvalidArgument
 
 __all__ = ["SimExecutor", "SimStep"]
 
@@ -48,7 +49,14 @@ class SimExecutor:
         self.executed = 0
 
     def submit(self, step: Callable[[], None]) -> None:
-        """Have a step executed, some time."""
+        """Have a step executed, some time; one that needs an event loop fails."""
+        if isinstance(step, Execution) and step.workflow.executor == "asyncio":
+            words = (
+                f"Workflow {step.workflow.name!r} is asynchronous, and a simulation "
+                "has no event loop. Register a plain function or generator for it."
+            )
+            step.fail(InvalidArgument(words))
+            return
         self.pending.append(SimStep(self, step))
 
     def execute(self, pending: SimStep, step: Callable[[], None]) -> None:

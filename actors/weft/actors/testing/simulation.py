@@ -69,7 +69,8 @@ class Simulation:
 
     Args:
         seed: of the strategy, if none is given.
-        workflows: decorated functions, or a mapping of name to callable.
+        workflows: decorated functions, or a mapping of name to callable: plain
+            functions and generators, which neither block nor record steps.
         strategy: decides what happens next; uniform by the seed if omitted.
         crashes_max: how often the process may die by itself, at times and points the
             strategy chooses; :meth:`crash` is always possible.

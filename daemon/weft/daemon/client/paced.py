@@ -6,6 +6,7 @@ and one that is not read makes the daemon wait.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from weft.actors import Stream
@@ -46,7 +47,7 @@ class PacedStream(Stream[T]):
 
     def _take(self, content: Any) -> Any:
         item = super()._take(content)
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the client has been closed
             self._loop.call_soon_threadsafe(self._room.release)
         return item
 

@@ -12,7 +12,7 @@ from weft.actors import Future, Stream
 from weft.actors.door import at_the_door, check_limit, check_timeout
 from weft.actors.run_messages import Mode
 from weft.daemon.client.asking import Asking, mapping_of
-from weft.daemon.client.connection import Request
+from weft.daemon.client.connection import Request, in_time
 from weft.daemon.client.errors import DaemonFault, DaemonUnreachable
 from weft.daemon.client.missing import found_or, is_missing
 from weft.daemon.client.paced import PacedStream
@@ -20,7 +20,6 @@ from weft.daemon.client.problems import error_of
 from weft.daemon.client.rebuild import record_of
 from weft.daemon.wire import path_of
 from weft.storage import (
-    DeadlineExceeded,
     InvalidArgument,
     Run,
     SessionThreadException,
@@ -72,9 +71,13 @@ class RunRequests(Asking):
         if how.pop("background", False):
             return self.start_run(config, **how)
         request = _request(config, **how)
+        limit_s = request.timeout_s
+        if limit_s is not None:  # the daemon itself says when it has passed
+            limit_s += self._connection.grace_s
         future: Future[Any] = Future()
         future.op_id = request.op_id
-        self._connection.begin(self._follow(request, future), future.try_fail)
+        following = self._follow(request, future, limit_s)
+        self._connection.begin(following, future.try_fail)
         return future
 
     @at_the_door
@@ -190,7 +193,7 @@ class RunRequests(Asking):
     async def _follow(
         self, request: Request, future: Future[Any], timeout_s: float | None = None
     ) -> None:
-        try:
+        with in_time(request.op_id):
             async with (
                 asyncio.timeout(timeout_s),
                 self._connection.follow(request) as events,
@@ -200,10 +203,6 @@ class RunRequests(Asking):
                         future.try_set(event.data)
                         return
                     _check(event.event, event.data, request.op_id)
-        except TimeoutError as error:
-            if isinstance(error, SessionThreadException):
-                raise
-            raise DeadlineExceeded(cause=error) from error
         raise _cut_off(request.op_id)
 
 
@@ -233,6 +232,9 @@ def _request(
         path = path_of("sessions", session, "threads", thread, "executions")
     else:
         raise InvalidArgument("Give a thread_id, or session_id and thread_name.")
+    for span in ("after_seconds", "deadline_s"):
+        if how.get(span) is not None:
+            how[span] = check_timeout(how[span], span)
     return Request(
         method="POST",
         path=path,
