@@ -26,6 +26,9 @@ class Sink(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -118,3 +121,31 @@ def test_a_slow_reader_gets_everything_in_order(size_bytes: int) -> None:
                 return received
 
     assert data == asyncio.run(ask())
+
+
+def test_who_never_reads_the_end_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weft.daemon.connection.UNREAD_TIMEOUT_S", 0.05)
+
+    async def is_told() -> bool:
+        ended = asyncio.Event()
+
+        async def answer(_reader: asyncio.StreamReader, writer: Any) -> None:
+            rounds = Rounds(asyncio.get_running_loop())
+            writes = GatheredWrites(cast("Any", writer.transport), rounds)
+            writes.write(bytes(32 << 20))  # more than all buffers between
+            writes.close()
+            await writer.wait_closed()
+            ended.set()
+
+        async with asyncio.timeout(DEADLINE_S):
+            server = await asyncio.start_server(answer, "127.0.0.1", 0)
+            async with server:
+                place = server.sockets[0].getsockname()
+                _, writer = await asyncio.open_connection(*place)
+                told = await ended.wait()
+                writer.close()
+                return told
+
+    assert asyncio.run(is_told())

@@ -4,6 +4,8 @@ import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -12,7 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tests.daemon.asking import ask, connected
-from weft.daemon.listen import Address, bind
+from weft.daemon.connection import HEAD_SIZE_BYTES_MAX
+from weft.daemon.listen import BACKLOG, Address, bind, bind_unix
 from weft.daemon.server import BackgroundServer, HttpServer
 
 STOP_S_MAX = 5.0
@@ -101,6 +104,31 @@ def test_who_comes_when_it_is_full_is_told_to_come_again() -> None:
         assert (503, "1") == (answer.status, answer.headers["retry-after"])
 
 
+def test_many_may_wait_on_a_local_socket_while_the_loop_is_busy(
+    tmp_path: Path,
+) -> None:
+    """Behind a full queue a connection to a Unix socket fails at once."""
+    path = tmp_path / "weft.sock"
+    is_busy, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_busy.set()
+        assert go_on.wait(STOP_S_MAX)
+
+    with (
+        bind_unix(path) as local,
+        BackgroundServer(greeter(), loopback(), local=[local]) as server,
+        ExitStack() as clients,
+    ):
+        server._server.call_soon(hold)
+        assert is_busy.wait(STOP_S_MAX)
+        for _ in range(BACKLOG // 4):
+            client = clients.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            client.connect(str(path))
+        go_on.set()
+
+
 def test_who_does_not_say_what_it_wants_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -118,6 +146,54 @@ def test_who_does_not_say_what_it_wants_is_hung_up_on(
         for connection in (silent, slow):
             assert connection.sock is not None
             assert b"" == connection.sock.recv(1)
+
+
+@pytest.mark.parametrize("goes_on", [b"x", b"\r\n"], ids=["body", "breaks"])
+def test_who_goes_on_with_what_was_answered_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, goes_on: bytes
+) -> None:
+    """Such a byte stops the timer of uvicorn, which waits for the next request."""
+    monkeypatch.setattr("weft.daemon.connection.HEAD_TIMEOUT_S", 0.05)
+    length = b"Content-Length: 9\r\n" if goes_on == b"x" else b""
+    with (
+        BackgroundServer(greeter(), loopback()) as server,
+        connected(server.url) as connection,
+    ):
+        assert connection.sock is not None
+        connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n")
+        said = b""
+        while not said.endswith(b"hello"):
+            said += connection.sock.recv(4096)
+        connection.sock.sendall(goes_on)
+        assert b"" == connection.sock.recv(1)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"X-Long: ", b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: "],
+    ids=["header", "trailer"],
+)
+def test_a_head_that_never_ends_is_refused(head: bytes) -> None:
+    begin = b"POST /body HTTP/1.1\r\nHost: a\r\n" + head
+    with (
+        BackgroundServer(greeter(), loopback()) as server,
+        connected(server.url) as connection,
+    ):
+        assert connection.sock is not None
+        with pytest.raises(ConnectionError):
+            connection.sock.sendall(begin + b"a" * (1000 * HEAD_SIZE_BYTES_MAX))
+
+
+def test_a_body_may_come_in_small_chunks_and_be_large() -> None:
+    body = bytes(5 * HEAD_SIZE_BYTES_MAX)
+    with (
+        BackgroundServer(greeter(), loopback()) as server,
+        connected(server.url) as connection,
+    ):
+        chunks = (body[start : start + 16] for start in range(0, len(body), 16))
+        for sent in (chunks, body):
+            connection.request("POST", "/body", sent)
+            assert body == connection.getresponse().read()
 
 
 def test_it_tells_before_it_waits_for_what_is_under_way() -> None:

@@ -2,13 +2,18 @@
 
 Guarantees:
     * clients beyond ``connections_max`` are told to come again; one that does not say
-      within 10 s what it wants is hung up on;
+      within 10 s what it wants is hung up on, and so is one that goes on with what was
+      answered already;
+    * who does not read the last of what was sent is hung up on after 30 s;
+    * of a request's head, and of what frames its body, no more than some 64 KiB are
+      kept;
     * what is written in one round of the event loop is sent in one system call, at the
       end of the round at the latest: uvicorn writes head and body of an answer one by
       one, which cost a sixth of what a small request cost the loop;
     * no more than 64 KiB are held back for it.
 """
 
+import asyncio
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -24,12 +29,26 @@ CONNECTIONS_MAX: Final = 4096
 HEAD_TIMEOUT_S: Final = 10.0
 """From the first byte of a request, or from connecting, to the end of its headers."""
 
+UNREAD_TIMEOUT_S: Final = 30.0
+"""A hundred KB at 3 KB/s; who reads nothing would hold the connection for ever."""
+
+HEAD_SIZE_BYTES_MAX: Final = 1 << 16
+"""Of a request's line and headers, as others have it; uvicorn keeps any number."""
+
+FRAMING_PER_BYTE: Final = 8
+"""What a chunk of one byte takes besides, generously: its size and two line breaks."""
+
 HELD_SIZE_BYTES_MAX: Final = 1 << 16
 """What a transport itself takes before it says that it is full."""
 
 _FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
     b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 
 
@@ -75,7 +94,11 @@ class GatheredWrites:
     def close(self) -> None:
         """Send what was written, and hang up."""
         self.flush()
+        is_read = not self._transport.get_write_buffer_size()
         self._transport.close()
+        if not is_read:
+            loop = asyncio.get_running_loop()
+            loop.call_later(UNREAD_TIMEOUT_S, self._transport.abort)
 
 
 class Connection(HttpToolsProtocol):
@@ -86,6 +109,7 @@ class Connection(HttpToolsProtocol):
     rounds: Rounds | None = None
     _deadline: TimerHandle | None = None
     _asks = False
+    _head_size_bytes = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin with a client."""
@@ -107,14 +131,25 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
+        self._head_size_bytes += len(data)
         super().data_received(data)
-        if self._asks:  # nearly always all headers come at once, and need no timer
+        if self._head_size_bytes > HEAD_SIZE_BYTES_MAX:
+            self._refuse()
+        elif self._asks or getattr(self.cycle, "response_complete", False):
+            # Nearly always all headers come at once, and need no timer; behind an
+            # answer uvicorn's has been stopped by what has come.
             self._begin()
 
     def on_message_begin(self) -> None:
         """Begin with a request."""
         self._asks = True
+        self._head_size_bytes = 0
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; how much it may have is for others to say."""
+        self._head_size_bytes -= (1 + FRAMING_PER_BYTE) * len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Have a request answered, whose body may be on its way."""
@@ -122,8 +157,14 @@ class Connection(HttpToolsProtocol):
         self._end()
         super().on_headers_complete()
 
+    def _refuse(self) -> None:
+        if self in self.connections and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
     def _begin(self) -> None:
-        if self._deadline is None:
+        # Who speaks WebSocket by now is no longer among the connections.
+        if self._deadline is None and self in self.connections:
             self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
 
     def _end(self) -> None:

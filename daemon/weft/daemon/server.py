@@ -23,8 +23,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from weft.actors.rounds import in_rounds
-from weft.daemon.connection import CONNECTIONS_MAX, connections
-from weft.daemon.listen import url_of
+from weft.daemon.connection import CONNECTIONS_MAX, HEAD_TIMEOUT_S, connections
+from weft.daemon.listen import BACKLOG, url_of
 from weft.daemon.tls import Tls
 
 __all__ = ["BackgroundServer", "HttpServer"]
@@ -129,13 +129,19 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
         self._loop = get_running_loop()
-        await super().startup(
-            [each for each in sockets or [] if each not in self._local]
-        )
-        for each in self._local:  # uvicorn would speak TLS there, too
-            self.servers.append(
-                await self._loop.create_server(self._connect, sock=each)
+        await super().startup([])
+        for each in sockets or []:
+            # uvicorn would speak TLS on the local ones, too, and elsewhere wait a
+            # minute for who connects and says nothing.
+            is_secured = self.config.is_ssl and each not in self._local
+            served = await self._loop.create_server(
+                self._connect,
+                sock=each,
+                backlog=BACKLOG,
+                ssl=self.config.ssl if is_secured else None,
+                ssl_handshake_timeout=HEAD_TIMEOUT_S if is_secured else None,
             )
+            self.servers.append(served)
         self._on_ready()
 
     async def main_loop(self) -> None:

@@ -188,6 +188,7 @@ def test_two_hosts_are_refused(client: TestClient) -> None:
         "http://127.0.0.1:8123.evil.example",
         "http://evil.example#127.0.0.1:8123",
         "http://x@127.0.0.1:8123",
+        "http://[",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -16,6 +16,12 @@ from tests.daemon.asking import ask, url_in
 from tests.daemon.child import DEADLINE_S, first_line, run_weft, weft
 from tests.daemon.http.asking import ADMIN, READER, bearer, token_file
 from tests.daemon.http.listening import listening
+from weft.actors import Runtime
+from weft.daemon.app import create_app
+from weft.daemon.listen import Address, bind
+from weft.daemon.server import BackgroundServer
+from weft.daemon.tls import check_tls
+from weft.storage import MemoryStore
 
 FREE = "127.0.0.1:0"
 JSON = {"content-type": "application/json"}
@@ -136,6 +142,19 @@ def test_beyond_loopback_it_serves_with_tokens_and_tls(
         connection.request("GET", "/sessions", headers=bearer(ADMIN))
         assert 200 == connection.getresponse().status
         connection.close()
+
+
+def test_who_connects_and_does_not_begin_with_tls_is_hung_up_on(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.daemon.server.HEAD_TIMEOUT_S", 0.05)
+    listener = bind(Address("127.0.0.1", 0))
+    with (
+        Runtime.open(store=MemoryStore()) as runtime,
+        BackgroundServer(create_app(runtime), listener, tls=check_tls(*certificate)),
+        socket.create_connection(listener.getsockname(), DEADLINE_S) as silent,
+    ):
+        assert b"" == silent.recv(1)
 
 
 @pytest.mark.parametrize("missing", ["--token-file", "--tls-cert"])

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
+from tests.daemon.asking import connected
 from tests.daemon.http.listening import listening
 from weft.daemon.http.principals import Principal
 from weft.daemon.http.streams import EventBuffer, EventStream, ServerEvent, Streams
@@ -101,6 +102,20 @@ def test_a_client_that_goes_is_noticed_and_its_source_closed() -> None:
         assert told.closed.wait(WAIT_S)
         assert told.gone.wait(WAIT_S)
     assert 0 == len(streams)
+
+
+def test_who_asks_for_the_head_alone_gets_it_and_may_ask_again() -> None:
+    told = Told()
+    streams = Streams()
+    with serving(endless(told), told, streams) as url, connected(url) as connection:
+        for _ in range(2):
+            connection.request("HEAD", "/")
+            answer = connection.getresponse()
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert (200, "text/event-stream") == (answer.status, kind)
+            answer.read()
+    assert 0 == len(streams)
+    assert not told.gone.is_set()
 
 
 def test_a_daemon_that_stops_says_goodbye() -> None:

@@ -114,7 +114,7 @@ class Gate:
     def _check_origin(self, headers: Given) -> None:
         """Refuse pages of other origins; what is no browser sends no Origin."""
         for origin in headers.getlist("origin"):
-            place = urlsplit(origin).netloc.lower()
+            place = _place(origin)
             own = bool(place) and place == headers.get("host", "").lower()
             if not own and origin not in self._origins:
                 detail = (
@@ -176,6 +176,14 @@ def _is_unix(scope: Scope) -> bool:
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return client[0] if client else "unix"
+
+
+def _place(origin: str) -> str:
+    """Return host and port of an origin; nothing of what is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _host_name(host: str) -> str:

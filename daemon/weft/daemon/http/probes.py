@@ -1,8 +1,14 @@
-"""What probes, Prometheus and generators of clients ask about the daemon itself."""
+"""What probes, Prometheus and generators of clients ask about the daemon itself.
 
-import asyncio
+Guarantees: however many long reads wait for an OS thread, probes and Prometheus do not
+wait behind them.
+"""
+
+from asyncio import get_running_loop
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -16,6 +22,11 @@ from weft.storage import StoreClosed
 __all__ = ["probes"]
 
 probes: Final = Table("daemon")
+
+T = TypeVar("T")
+
+_APART: Final = ThreadPoolExecutor(2, "weft-probes")
+"""A page of metrics takes some ms, a look at the numbers less: one for each."""
 
 
 def _ready() -> Literal["ready"]:
@@ -62,7 +73,7 @@ async def readyz(call: Call[None, Readiness]) -> Ready:
     if runtime.closed:
         raise StoreClosed("The runtime is closed.")
     # In an OS thread: the numbers include a look at the store's file.
-    statistics = await asyncio.to_thread(runtime.statistics)
+    statistics = await _apart(runtime.statistics)
     if statistics.writer.read_only:
         raise RequestFault(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -83,7 +94,7 @@ async def metrics(call: Call[None, None]) -> Response:
     if call.site.runtime.closed:
         raise StoreClosed("The runtime is closed.")
     accept = call.headers.get("accept", "")
-    page, kind = await asyncio.to_thread(render, call.site.registry, accept)
+    page, kind = await _apart(lambda: render(call.site.registry, accept))
     return Response(page, headers={"content-type": kind})
 
 
@@ -91,3 +102,8 @@ async def metrics(call: Call[None, None]) -> Response:
 async def openapi(call: Call[None, None]) -> Response:
     """Return this description."""
     return Response(call.site.openapi(), media_type="application/json")
+
+
+async def _apart(function: Callable[[], T]) -> T:
+    """Return what a function does, on an OS thread that nobody else takes."""
+    return await get_running_loop().run_in_executor(_APART, function)

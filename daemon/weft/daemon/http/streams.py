@@ -9,6 +9,7 @@ Guarantees:
     * a comment is sent every ``heartbeat_s`` while nothing else is, so that proxies and
       clients know the connection lives;
     * when the client has gone, the source is closed at once and ``on_gone`` is called;
+    * who asks with HEAD gets the head alone, at once;
     * when the daemon stops, the last event is ``goodbye``, and the stream ends.
 """
 
@@ -164,6 +165,10 @@ class EventStream(Response, Generic[T]):
         await send(
             {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         )
+        if scope["method"] == "HEAD":
+            await self._close()
+            await _send(send, b"", more=False)
+            return
         self._task = asyncio.current_task()
         watcher = asyncio.ensure_future(self._watch(receive, send))
         self._streams.enter(self)
@@ -205,9 +210,12 @@ class EventStream(Response, Generic[T]):
             raise
         finally:
             self._reason = self._reason or "done"  # nobody cancels what follows
-            close = getattr(self._source, "aclose", None)
-            if close is not None:
-                await close()
+            await self._close()
+
+    async def _close(self) -> None:
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
 
     async def _watch(self, receive: Receive, send: Send) -> None:
         """See the client go; keep the connection alive until then."""
