@@ -55,6 +55,25 @@ def test_a_record_is_one_line_of_text() -> None:
     assert "weft: serving" == last
 
 
+def test_those_who_serve_are_heard_in_the_same_form() -> None:
+    stream = io.StringIO()
+    with logging_to(stream, log_format="json", log_level="debug"):
+        for name in ("uvicorn.error", "asyncio"):
+            logging.getLogger(name).info("too fine")
+            logging.getLogger(name).warning("a request\nthat cannot be read")
+    told = [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+    assert [("uvicorn.error", "warning"), ("asyncio", "warning")] == [
+        (record["logger"], record["level"]) for record in told
+    ]
+
+
+def test_what_a_client_sent_does_not_steer_a_terminal() -> None:
+    stream = io.StringIO()
+    with logging_to(stream):
+        logging.getLogger("weft.requests").warning("GET /%s", "\x1b[2J\r\u2028x")
+    assert stream.getvalue().endswith("GET /\\x1b[2J\\r\\u2028x\n")
+
+
 def test_what_is_below_the_level_is_left_out() -> None:
     assert ["error", "info"] == [
         msgspec.json.decode(line)["level"] for line in written(log_level="error")
@@ -88,8 +107,9 @@ def test_who_logs_does_not_wait_for_the_stream() -> None:
     assert [f"weft: {n}" for n in range(10)] == stream.getvalue().splitlines()
 
 
-def test_afterwards_nothing_is_changed() -> None:
-    logger = logging.getLogger("weft")
+@pytest.mark.parametrize("name", ["weft", "uvicorn", "asyncio"])
+def test_afterwards_nothing_is_changed(name: str) -> None:
+    logger = logging.getLogger(name)
     before = (logger.level, logger.propagate, list(logger.handlers))
     with logging_to(io.StringIO()):
         assert before != (logger.level, logger.propagate, logger.handlers)

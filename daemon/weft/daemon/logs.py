@@ -1,12 +1,13 @@
 """The daemon's log: lines of text for people, lines of JSON for collectors.
 
-Each record of the loggers below ``weft`` becomes one line on stderr. In JSON it has
+Each record of the loggers below ``weft`` becomes one line on stderr, and so do the
+warnings of those that serve for it, uvicorn and asyncio. In JSON it has
 ``time``, ``level``, ``logger``, ``message``, and what the record is about:
 ``request_id``, ``op_id``, ``session_id``, ``thread_id`` and the like.
 
 Guarantees:
     * who logs does not wait: an OS thread of its own writes, in order;
-    * a record is one line, whatever is in it;
+    * a record is one line, whatever is in it, and does not steer a terminal;
     * headers and bodies of requests, tokens with them, are not logged at all.
 """
 
@@ -14,13 +15,15 @@ import logging
 import queue
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any, Final, Literal, TextIO
 
 import msgspec
+
+from weft.daemon.printing import clean
 
 __all__ = ["LogFormat", "LogLevel", "logging_to", "request_id", "say"]
 
@@ -35,7 +38,9 @@ _KNOWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctim
 
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 
-_logger: Final = logging.getLogger("weft")
+_SERVING: Final = ("uvicorn", "asyncio")
+"""Loggers of those who tell of requests that cannot be read, and of defects."""
+
 _said: Final = logging.getLogger("weft.daemon.said")
 
 
@@ -47,7 +52,7 @@ class _Text(logging.Formatter):
             return f"weft: {record.getMessage()}"
         when = _time_of(record)
         line = f"{when} {record.levelname:<7} {record.name}: {record.getMessage()}"
-        line = line.replace("\n", "\\n")
+        line = clean(line)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -101,20 +106,34 @@ def logging_to(
     records: queue.SimpleQueue[Any] = queue.SimpleQueue()
     aside = _Aside(records)
     listener = QueueListener(records, handler)
-    before, spread = _logger.level, _logger.propagate
-    _logger.setLevel(log_level.upper())
-    _logger.propagate = False
-    _said.setLevel(logging.INFO)
-    _logger.addHandler(aside)
+    level = logging.getLevelNamesMapping()[log_level.upper()]
     listener.start()
+    try:
+        with ExitStack() as heard:
+            heard.enter_context(_heard("weft", level, aside))
+            for name in _SERVING:
+                heard.enter_context(_heard(name, max(level, logging.WARNING), aside))
+            _said.setLevel(logging.INFO)
+            yield
+    finally:
+        _said.setLevel(logging.NOTSET)
+        listener.stop()
+
+
+@contextmanager
+def _heard(name: str, level: int, handler: logging.Handler) -> Generator[None]:
+    """Have a handler alone hear a logger for the time of a with block."""
+    logger = logging.getLogger(name)
+    before, spread = logger.level, logger.propagate
+    logger.setLevel(level)
+    logger.propagate = False
+    logger.addHandler(handler)
     try:
         yield
     finally:
-        _logger.removeHandler(aside)
-        listener.stop()
-        _logger.propagate = spread
-        _logger.setLevel(before)
-        _said.setLevel(logging.NOTSET)
+        logger.removeHandler(handler)
+        logger.propagate = spread
+        logger.setLevel(before)
 
 
 def say(words: str) -> None:
