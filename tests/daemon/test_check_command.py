@@ -120,5 +120,15 @@ def test_a_store_that_another_process_has_open_is_checked_live(data: Path) -> No
 def test_a_directory_without_a_store_is_no_store(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for command in ("check", "tree", "export"):
+        assert 66 == run([command, "--data", str(tmp_path)])
+        assert f"{tmp_path}: No store here." in capsys.readouterr().err
+
+
+def test_a_store_that_is_none_is_told_as_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "data.mdb").write_bytes(b"nothing of LMDB's" * 1000)
     assert 65 == run(["check", "--data", str(tmp_path)])
-    assert "is not a readable store" in capsys.readouterr().err
+    assert "restore a backup" in capsys.readouterr().err

@@ -54,7 +54,13 @@ def test_other_variables_are_nobodys_business() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[http]\nlisten = 5", "Expected `str`, got `int` - at `$.http.listen`"),
+        ('[daemon]\ndata = ""', "length >= 1 - at `$.daemon.data`"),
+        ('[http]\ncors_origins = ["*"]', "'*' is no origin"),
+        ('[http]\ncors_origins = ["https://a.example/"]', "is no origin"),
+        (
+            "[http]\nlisten = 5",
+            "weft.toml is wrong: Expected `str`, got `int`",
+        ),
         ('[http]\nlisten = "8123"', "is not HOST:PORT"),
         ("[http]\nrequest_max = 5", "unknown field `request_max` - at `$.http`"),
         ("[https]\na = 1", "unknown field `https`"),

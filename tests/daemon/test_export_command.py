@@ -77,7 +77,7 @@ def test_a_store_in_use_can_be_exported(data: Path) -> None:
     ("make", "code", "words"),
     [
         (Path.absolute, 2, "does not exist"),
-        (Path.mkdir, 65, "not a readable store"),
+        (Path.mkdir, 66, "No store here"),
         (Path.touch, 2, "is a file"),
     ],
     ids=["nothing", "an empty directory", "a file"],

@@ -11,6 +11,7 @@ Guarantees:
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,8 +35,13 @@ PREFIX: Final = "WEFT_"
 CREDENTIAL: Final = "weft-tokens"
 """What a systemd unit calls its tokens: ``LoadCredential=weft-tokens:/etc/...``."""
 
+_ORIGIN: Final = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@*\sA-Z]+")
+"""Another one, such as ``*`` or one that ends with a slash, no browser ever sends."""
+
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+"""For what is a place: an empty one would be the current directory."""
 
 
 class ConfigError(Unusable):
@@ -67,8 +73,8 @@ class DaemonConfig(
             core while others leave it one: an eighth less CPU for a request.
     """
 
-    data: str | None = None
-    cluster: str | None = None
+    data: Text | None = None
+    cluster: Text | None = None
     app: str | None = None
     stop_timeout_s: Seconds = 5.0
     log_format: LogFormat = "text"
@@ -114,7 +120,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     listen: str = "127.0.0.1:8123"
     socket: str | None = None
-    token_file: str | None = None
+    token_file: Text | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
     trusted_hosts: tuple[str, ...] = ()
@@ -182,12 +188,12 @@ def load(
     Raises:
         ConfigError: something in it is wrong.
     """
-    config = _convert({}, "the defaults")
+    config = _convert({}, "The defaults")
     if file is not None:
         config = _merged(config, _read(file), str(file))
-    config = _merged(config, _from_environment(environment), "the environment")
+    config = _merged(config, _from_environment(environment), "The environment")
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    config = _merged(config, _nested(given), "the command line")
+    config = _merged(config, _nested(given), "The command line")
     _check(config)
     return config
 
@@ -209,7 +215,7 @@ def _convert(given: Mapping[str, Any], source: str) -> Config:
         return msgspec.convert(given, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            f"{source[:1].upper()}{source[1:]} is wrong: {error}",
+            f"{source} is wrong: {error}",
             "See `weft config schema` for what there is.",
         ) from error
 
@@ -261,6 +267,10 @@ def _check(config: Config) -> None:
     if not http.listen and http.socket == "":
         words = "There is neither http.listen nor http.socket"
         raise ConfigError(words, "Give one of them.")
+    for origin in http.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            words = f"http.cors_origins is wrong: {origin!r} is no origin"
+            raise ConfigError(words, "Write it as browsers do: https://HOST[:PORT].")
     if (http.tls_cert is None) != (http.tls_key is None):
         words = "Of http.tls_cert and http.tls_key there is only one"
         raise ConfigError(words, "Give both, or none.")

@@ -3,6 +3,7 @@
 A database's address stays text: a path would lose one of its two slashes.
 """
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -78,7 +79,7 @@ def reader_of(place: Place) -> Readable:
         place: where it is.
 
     Raises:
-        StoreCorrupt: the directory holds no readable store.
+        StoreCorrupt: the store in the directory cannot be read.
         StoreUnavailable: the database cannot be reached, or has no store.
         OSError: there is nothing to read.
     """
@@ -86,9 +87,17 @@ def reader_of(place: Place) -> Readable:
         from weft.cluster import open_reader
 
         return open_reader(str(place))
+    from weft.storage import StoreCorrupt
     from weft.storage.lmdb_reader import LmdbReader
 
-    return LmdbReader.of(Path(place))
+    directory = Path(place)
+    try:
+        return LmdbReader.of(directory)
+    except StoreCorrupt as error:
+        if (directory / "store" / "data.mdb").is_file():
+            raise
+        nothing = FileNotFoundError(errno.ENOENT, "No store here", str(directory))
+        raise nothing from error
 
 
 def alone_at(place: Place) -> "TreeStore":

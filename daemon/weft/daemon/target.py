@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from weft.daemon.wire import is_token
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -84,11 +86,18 @@ class Target(msgspec.Struct, frozen=True):
 
     def _token(self) -> str | None:
         if self.token_file is not None:
-            words = self.token_file.read_text(encoding="utf-8").split()
+            place = str(self.token_file)
+            text = self.token_file.read_text(encoding="utf-8", errors="replace")
+            lines = [line for line in text.splitlines() if not line.startswith("#")]
+            words = " ".join(lines).split()
+        else:
+            place = "WEFT_TOKEN"
+            words = os.environ.get(place, "").split()
             if not words:
-                raise click.UsageError(f"{self.token_file} holds no token.")
-            return words[0]
-        return os.environ.get("WEFT_TOKEN") or None
+                return None
+        if not words or not is_token(words[0]):
+            raise click.UsageError(f"{place} holds no token.")
+        return words[0]
 
 
 def _default_place() -> str | Path:

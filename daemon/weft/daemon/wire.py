@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-__all__ = ["Event", "EventLines", "family_of", "path_of"]
+__all__ = ["Event", "EventLines", "family_of", "is_token", "path_of"]
 
 E = TypeVar("E", bound=BaseException)
 
@@ -23,6 +23,11 @@ def path_of(*parts: str) -> str:
         parts: what stands between the slashes.
     """
     return "/" + "/".join(map(_segment, parts))
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be sent as a token: as it is, in a header."""
+    return text.isascii() and text.isprintable() and text.split() == [text]
 
 
 def _segment(part: str) -> str:

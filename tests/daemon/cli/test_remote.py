@@ -167,5 +167,18 @@ def test_a_token_comes_from_a_file_or_the_environment(
     file = guarded.data.parent / "token"
     file.write_text(f"{SECRET}\n")
     assert 0 == weft(*asked, "--token-file", file).code
-    monkeypatch.setenv("WEFT_TOKEN", SECRET)
-    assert 0 == weft(*asked).code
+    file.write_text(f"# secret, then what it may do\n{SECRET} name=me\n")
+    assert 0 == weft(*asked, "--token-file", file).code
+    for given in (SECRET, f"{SECRET}\n"):
+        monkeypatch.setenv("WEFT_TOKEN", given)
+        assert 0 == weft(*asked).code
+
+
+def test_what_cannot_be_a_token_is_refused_and_not_shown(
+    guarded: Daemon, weft: Weft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_TOKEN", "sécret")
+    told = weft("sessions", "ls", "--url", guarded.url)
+    assert (2, "") == (told.code, told.out)
+    assert "WEFT_TOKEN holds no token" in told.err
+    assert "cret" not in told.err
