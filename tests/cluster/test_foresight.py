@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
@@ -15,9 +16,12 @@ from weft.storage import (
     NewThread,
     Operation,
     Outcome,
+    RemoveThreads,
+    RenameThread,
     TransferThreads,
     new_id,
 )
+from weft.storage.check import check
 from weft.storage.codec import encode
 from weft.storage.keys import association_key, name_key, session_key, thread_key
 from weft.storage.records import EMPTY, Thread
@@ -114,3 +118,32 @@ def test_what_follows_from_a_thread_is_told_when_the_thread_is_known() -> None:
     assert {association_key("t", "a")[-2:]} == rows
     assert {name_key("b", "n")[-2:]} == names
     assert [] == list(rounds)
+
+
+def refused_create() -> Operation:
+    names = (NewThread("u0", "t0"), NewThread("u1", "t1"))
+    return CreateThreads(op_id=new_id(), at_us=2, session_id="a", threads=names)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (RenameThread(thread_id="t0", new_name="new"), move("t0", to="a")),
+        (RenameThread(thread_id="t0", new_name="new"), refused_create()),
+        (RemoveThreads(threads=("t0",)), refused_create()),
+        (move("t0"), refused_create()),
+    ],
+    ids=["renamed, moved to itself", "renamed", "removed", "moved away"],
+)
+def test_a_name_that_is_given_up_is_deleted_though_it_was_taken_for_free(
+    store: PostgresStore, first: Operation, second: Operation
+) -> None:
+    """What comes behind in the group has it assumed that nothing is there."""
+    store.forget()  # as after a take-over: nobody knows who has the name
+    store.apply([replace(one, op_id=new_id(), at_us=2) for one in (first, second)])
+    with store.read() as snapshot:
+        assert [] == check(snapshot).inconsistencies
+    create = CreateThreads(
+        op_id=new_id(), at_us=3, session_id="a", threads=(NewThread("v", "t0"),)
+    )
+    assert [None] == [outcome.error for outcome in store.apply([create])]

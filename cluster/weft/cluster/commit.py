@@ -120,9 +120,10 @@ class _Sheet:
 
     def put(self, place: Place, value: bytes | None, old: Any, *, blind: bool) -> None:
         """Add an entry to write; ``old`` is _UNKNOWN where nobody looked."""
-        if old is None:
-            if value is not None:
-                self.new.add(place, value)
+        if old is None and value is None:
+            self.read.add(place, None)  # that it is absent may have been assumed only
+        elif old is None:
+            self.new.add(place, value)
         elif old is _UNKNOWN:
             put = self.new if blind and place[0] in _BLIND else self.over
             (self.deleted if value is None else put).add(place, value)
