@@ -23,6 +23,7 @@ __all__ = [
     "Served",
     "check_growing",
     "daemon_before",
+    "replace",
     "served_on",
     "until",
 ]
@@ -125,6 +126,13 @@ def served_on(
         made.post(f"/sessions/{sessions[0]}/threads", threads=threads)
         yield made
         made.client.close()
+
+
+def replace(served: Served, *shards: int) -> None:
+    """End shards at once, whatever they do, and have others take them over."""
+    for shard in shards:
+        served.cluster.post.shards.pop(shard).runtime.close(0.0)
+        served.cluster.start(shard)
 
 
 def until(events: Any, last: Any) -> list[Heard]:

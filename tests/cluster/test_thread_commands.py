@@ -10,14 +10,11 @@ pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
 from langgraph_sdk import get_client
 
-from tests.cluster.local import ids_on
-from tests.cluster.served import WAIT_S, Served, served_on, until
+from tests.cluster.served import HERE, THERE, WAIT_S, Served, served_on, until
 from tests.daemon.http.event_support import EVENTS, shown, started, told, wanted
 from tests.daemon.http.listening import Heard
 from tests.integrations import graphs
 from weft.integrations.langgraph_workflow import graph_workflow
-
-HERE, THERE = (ids_on(shard, 2, 1)[0] for shard in (0, 1))
 
 
 @pytest.fixture

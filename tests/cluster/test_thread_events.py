@@ -16,6 +16,7 @@ from tests.cluster.served import (
     Served,
     check_growing,
     daemon_before,
+    replace,
     served_on,
     until,
 )
@@ -70,6 +71,19 @@ def numbers(events: list[Heard]) -> list[int]:
     return [shown(one)[1]["n"] for one in events if one.event == "values"]
 
 
+def check_heard_or_missed(told: list[Heard]) -> None:
+    """See what the second attempt said first, or at its place that it was missed.
+
+    It is heard if the daemon has joined the run again before that attempt begins.
+    """
+    said = [
+        one.event if one.event == "gap" else shown(one)[1]["payload"]["behind"]
+        for one in told
+        if one.event in {"custom", "gap"}
+    ]
+    assert said in ([1, 2, 3], [1, "gap", 3], [1, "gap", 2, 3])
+
+
 def check_resuming_late(served: Served, whole: list[Heard]) -> None:
     """The same once what was emitted, and not kept, may be missing."""
     for number, event in enumerate(whole[:-1]):
@@ -90,7 +104,7 @@ def test_a_run_that_is_moved_is_told_to_its_end_and_resumed_anywhere(
         told += until(events, ("values", {"n": 2}))
         served.gates.opened.set()
         told += until(events, COMPLETED)
-    assert "gap" in [event.event for event in told], "what it said meanwhile is lost"
+    check_heard_or_missed(told)
     whole = without_gaps(told)
     assert [1, 2, 3] == numbers(whole)
     check_growing(whole)
@@ -115,18 +129,11 @@ def test_a_run_goes_on_when_its_shard_is_replaced_and_what_is_lost_is_told(
         told += until(events, ("values", {"n": 2}))
         here.gates.opened.set()
         told += until(events, COMPLETED)
-    assert "gap" in [event.event for event in told]
+    check_heard_or_missed(told)
     whole = without_gaps(told)
     assert [1, 2, 3] == numbers(whole)
     check_growing(whole)
     check_resuming_late(here, whole)
-
-
-def replace(served: Served, *shards: int) -> None:
-    """End shards at once, whatever they do, and have others take them over."""
-    for shard in shards:
-        served.cluster.post.shards.pop(shard).runtime.close(0.0)
-        served.cluster.start(shard)
 
 
 def test_numbers_grow_while_slots_are_moved_and_readers_go_on(here: Served) -> None:

@@ -15,10 +15,9 @@ import pytest
 pytest.importorskip("ray", reason="needs the extra [cluster]: ray")
 pytest.importorskip("psycopg", reason="needs the extra [cluster]: psycopg")
 
-from tests.cluster.local import ids_on
 from tests.cluster.nodes import RayNodes
 from tests.cluster.postgres import PostgresServer, needs_postgres
-from tests.cluster.served import WAIT_S, check_growing, daemon_before, until
+from tests.cluster.served import HERE, WAIT_S, check_growing, daemon_before, until
 from tests.daemon.http.event_support import EVENTS, shown, started, wanted
 from tests.daemon.http.listening import Heard
 from tests.daemon.http.run_support import Client
@@ -30,7 +29,6 @@ from weft.cluster.schema import install
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
-(HERE,) = ids_on(0, 2, 1)
 LAST = 200
 COMPLETED = ("lifecycle", "completed")
 

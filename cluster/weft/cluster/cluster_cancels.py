@@ -6,7 +6,7 @@ begins another attempt elsewhere that knows nothing of it. So whoever sent the c
 looks after it for a while, and sends it again where the run has gone.
 
 Guarantees: a cancel that was heard ends the run, for :data:`PAUSES_S` in all, wherever
-it is moved; one that was answered with no found nothing in progress.
+it is moved; one that was answered with no found that it had ended, or never was.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from weft.cluster.cluster_store import ClusterStore
+from weft.cluster.errors import ShardUnavailable
 
 __all__ = ["Cancels"]
 
@@ -58,15 +59,24 @@ class Cancels:
         Args:
             run_id: the run.
             undo: leave no state of it behind.
+
+        Raises:
+            ShardUnavailable: it has not ended, and no shard has it in progress.
         """
-        before = None
-        while True:
+        failure: Exception | None = None
+        for pause_s in (0.0, *PAUSES_S):  # it may be between two shards, or processes
+            await asyncio.sleep(pause_s)
             where = await asyncio.to_thread(self._where, run_id)
-            if where is None or where == before:
+            if where is None:
                 return False
-            if await self._ask(where.session_id, run_id, undo):
-                break
-            before = where  # it may have gone on elsewhere
+            try:
+                if await self._ask(where.session_id, run_id, undo):
+                    break
+            except Exception as error:  # noqa: BLE001 - Ray's failures are many
+                failure = error
+        else:
+            words = f"No shard has run {run_id!r} in progress yet."
+            raise ShardUnavailable(words, cause=failure)
         task = asyncio.create_task(self._follow(run_id, where, undo=undo))
         self._following.add(task)
         task.add_done_callback(self._following.discard)

@@ -270,7 +270,10 @@ class ClusterRuntime(Closing):
 
     async def _ask_to_stop(self, session_id: str, run_id: str, undo: bool) -> bool:
         shard = self._places.shard_of(session_id)
-        return await asyncio.wrap_future(self._post.cancel(shard, run_id, undo=undo))
+        heard = await asyncio.wrap_future(self._post.cancel(shard, run_id, undo=undo))
+        if not heard:  # the session's slot may have moved
+            await asyncio.to_thread(self._places.reload)
+        return heard
 
     def retain(self, request: Forget) -> Future[dict[str, int]]:
         """Forget what a policy does not keep; the answer is how much, by kind."""
@@ -371,6 +374,9 @@ def _future_of(call: "Call[Any]") -> Future[Any]:
     future: Future[Any] = Future()
 
     def settle(done: "Call[Any]") -> None:
+        if done.cancelled():
+            future.try_fail(StoreClosed("The connection to the cluster is closed."))
+            return
         error = done.exception()
         if error is None:
             future.try_set(done.result())

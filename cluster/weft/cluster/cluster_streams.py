@@ -4,8 +4,10 @@ One event loop for all of them. What was shown is gone when
 a shard's process dies: its reader is told, and may read on from the run's successor,
 which goes on from the last durable state.
 
-Guarantees: a shard that is away, or has given the session away, before anything was
-shown costs a detour, as it does a command (:mod:`weft.cluster.router`).
+Guarantees:
+    * a shard that is away, or has given the session away, before anything was shown
+      costs a detour, as it does a command (:mod:`weft.cluster.router`);
+    * whoever reads when the connection is closed is told.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ from weft.cluster.shard_mail import (
     failure_of,
     run_result_of,
 )
+from weft.storage import StoreClosed
 
 __all__ = ["Streams"]
 
@@ -75,6 +78,13 @@ class Streams:
             task = self._loop.loop.create_task(self._read(address, stream, future))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(end)
+
+        def end(task: asyncio.Task[None]) -> None:
+            if task.cancelled():  # the loop has ended
+                error = StoreClosed("The connection to the cluster was closed.")
+                stream.fail(error)
+                future.try_fail(error)
 
         self._loop.tell(start)
 

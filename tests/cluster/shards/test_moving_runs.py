@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future as Call
 from contextlib import suppress
 from typing import Any
 
@@ -144,6 +145,26 @@ def test_a_cancel_that_races_a_move_follows_the_run(
     assert "interrupted" == scene.ended().status
     thread = scene.coordinator.get_thread(scene.thread_id).get(timeout=WAIT_S)
     assert (there, None) == (thread.session_id, thread.run_id)
+
+
+def test_a_cancel_waits_for_a_run_that_is_between_two_shards(
+    cluster: LocalCluster, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(cluster, pair[0])
+    ask, left = cluster.post.cancel, [3]
+
+    def not_yet(shard: int, run_id: str, *, undo: bool) -> "Call[bool]":
+        if left[0]:
+            left[0] -= 1
+            answer: Call[bool] = Call()
+            answer.set_result(False)
+            return answer
+        return ask(shard, run_id, undo=undo)
+
+    monkeypatch.setattr(cluster.post, "cancel", not_yet)
+    assert cluster.runtime.cancel(scene.run_id).get(timeout=WAIT_S)
+    assert "interrupted" == scene.ended().status
+    assert not cluster.runtime.cancel(scene.run_id).get(timeout=WAIT_S), "it has ended"
 
 
 def test_a_cancel_behind_a_move_reaches_the_run_on_its_new_shard(
