@@ -27,12 +27,24 @@ def test_without_options_the_address_is_the_drivers() -> None:
 
 
 @pytest.mark.parametrize(
+    "password", ["word", "wo#rd", "wo?rd", "wo?r&d", "wo@rd", "wo:rd", "wo/rd", "%40rd"]
+)
+def test_no_password_is_in_the_name_that_everybody_reads(password: str) -> None:
+    found = Address.of(f"postgresql://weft:{password}@h:5/db?weft_shard=1&port=6")
+    dsn = f"postgresql://weft:{password}@h:5/db?port=6"
+    name = "postgresql://h:5/db?port=6"
+    assert (dsn, 1, name) == (found.dsn, found.shard, found.name)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "./weft-data",
         "mysql://h/db",
         "postgresql://h/db?weft_shrad=1",
         "postgresql://h/db?weft_shard=one",
+        "postgresql://h/db?weft_retry_s=nan",
+        "postgresql://h/db?weft_retry_s=-1",
         "postgresql://h/db?weft_dsn=postgresql://other",
     ],
 )

@@ -4,6 +4,7 @@ import errno
 import os
 import select
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -200,6 +201,22 @@ def test_a_database_that_goes_away_at_any_point_leaves_one_store(
             points.away = False
             assert_goes_on(journey)
     assert "in doubt" in told
+
+
+def test_a_database_that_goes_away_for_a_moment_is_waited_for(
+    tmp_path: Path, emptied: str
+) -> None:
+    with counted(tmp_path / "here", emptied) as (journey, points):
+        back = threading.Timer(0.3, setattr, (points, "away", False))
+
+        def go_away() -> None:
+            points.away = True
+            back.start()
+
+        journey.copy.follow()
+        points.awaited["after: SELECT weft_commit"] = go_away
+        assert "moved" == outcome_of(journey), "nobody who writes meanwhile is refused"
+        assert_goes_on(journey)
 
 
 def test_a_disk_that_takes_no_note_keeps_the_store(

@@ -5,10 +5,11 @@ import threading
 import psycopg
 import pytest
 
+from weft.cluster import DatabaseRefused
 from weft.cluster.line import Line
 from weft.cluster.reader import PostgresReader
 from weft.cluster.schema import SCHEMA_VERSION, install
-from weft.storage import InvalidArgument, StoreFormatError, StoreUnavailable
+from weft.storage import InvalidArgument, StoreFormatError
 
 
 @pytest.fixture
@@ -59,8 +60,10 @@ def test_as_many_shards_as_cannot_be_are_refused(line: Line, shards: int) -> Non
 
 
 def test_a_database_without_a_store_is_told_as_such_to_a_reader(address: str) -> None:
-    with pytest.raises(StoreUnavailable, match="no store"):
+    with pytest.raises(DatabaseRefused, match="no store") as told:
         PostgresReader(address)
+    assert "disk" not in str(told.value), "there is none of ours"
+    assert "weft_schema" not in str(told.value)
 
 
 def test_nothing_that_relatives_of_postgresql_lack_is_used(address: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.storage.client import Client
 from weft.cluster import Fenced, line
-from weft.cluster.line import Broken, Line
+from weft.cluster.line import Broken, Line, Refused
 from weft.cluster.postgres import PostgresStore
 from weft.storage import (
     CreateSession,
@@ -16,6 +16,7 @@ from weft.storage import (
     NameTaken,
     NewThread,
     StoreReadOnly,
+    StoreUnavailable,
 )
 
 
@@ -29,12 +30,16 @@ class Unreliable(Line):
     Attributes:
         lost: commits that do not arrive.
         deaf: answers to commits that are lost on their way back.
+        refuses: with what state each commit is refused that is sent again.
     """
 
     lost = deaf = 0
+    refuses = ""
 
     def ask(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         is_commit = statement.startswith("SELECT weft_commit")
+        if is_commit and self.refuses and not self.deaf:
+            raise Refused("The server has other worries.", self.refuses, "")
         if is_commit and self.lost:
             self.lost -= 1
             self._lose()
@@ -121,6 +126,22 @@ def test_a_group_in_doubt_is_settled_before_the_next_one(
     outcomes = [client.outcome(session(x, op_id=x)) for x in "bc"]
     assert [(2, True), (3, False)] == [(one.seq, one.replayed) for one in outcomes]
     assert 3 == count(postgres_store)
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "55P03", "42501"])
+def test_one_that_is_refused_when_it_is_sent_again_stays_in_doubt(
+    client: Client, unreliable: Unreliable, state: str
+) -> None:
+    client.do(session("a"))
+    unreliable.deaf, unreliable.refuses = 1, state
+    with pytest.raises(StoreReadOnly, match="worries") as caught:
+        client.do(session("b", op_id="b"))
+    assert caught.value.details["in_doubt"], "it had been made when it was sent first"
+    with pytest.raises(StoreUnavailable):
+        client.do(session("c"))
+    unreliable.refuses = ""
+    outcomes = [client.outcome(session(x, op_id=x)) for x in "bc"]
+    assert [(2, True), (3, False)] == [(one.seq, one.replayed) for one in outcomes]
 
 
 def test_one_that_was_made_before_the_take_over_is_acknowledged(

@@ -14,6 +14,7 @@ from weft.cluster.address import (
 )
 from weft.cluster.errors import (
     AsynchronousStandby,
+    DatabaseRefused,
     DriverMissing,
     MigrationDiverged,
     MigrationRefused,
@@ -28,6 +29,7 @@ __all__ = [
     "SLOTS",
     "Address",
     "AsynchronousStandby",
+    "DatabaseRefused",
     "DriverMissing",
     "Fence",
     "Fenced",

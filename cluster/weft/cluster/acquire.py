@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
-from weft.cluster.errors import MigrationUnfinished
+from weft.cluster.errors import DatabaseRefused, MigrationUnfinished
 from weft.cluster.fence import Fence
 from weft.cluster.line import Line, Refused
-from weft.storage.errors import StoreLocked, StoreUnavailable
+from weft.storage.errors import StoreLocked
 from weft.storage.store import FORMAT_KEY
 
 __all__ = ["ALIVE_S", "acquire", "named", "refuse_unfinished"]
@@ -38,7 +38,7 @@ def named() -> Generator[None]:
     try:
         yield
     except Refused as refused:
-        raise StoreUnavailable(
+        raise DatabaseRefused(
             f"PostgreSQL: {refused}.",
             cause=refused,
             details={"sqlstate": refused.state},
@@ -67,7 +67,8 @@ def acquire(
 
     Raises:
         StoreLocked: another process has the shard, and is not to be taken over from.
-        StoreUnavailable: the database has no such shard, or cannot be reached.
+        DatabaseRefused: the database has no such shard.
+        StoreUnavailable: it cannot be reached.
         Refused: the server does not do it.
     """
     own = incarnation or str(uuid4())
@@ -77,7 +78,7 @@ def acquire(
     if epoch is not None:
         return Fence(shard, epoch, own, log), end
     if busy is None:
-        raise StoreUnavailable(
+        raise DatabaseRefused(
             f"The database has no shard {shard}.", details={"shard": shard}
         )
     raise StoreLocked(

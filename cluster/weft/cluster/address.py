@@ -14,9 +14,10 @@
 ====================  ==================================================================
 """
 
+import re
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -30,6 +31,11 @@ __all__ = ["Address", "is_address", "open_alone", "open_reader", "open_store"]
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _PREFIX: Final = "weft_"
+_PARTS: Final = re.compile(
+    r"(?P<user>[^:]+://(?:[^/]*@)?)(?P<place>[^?]*)\??(?P<query>.*)", re.DOTALL
+)
+"""As libpq reads it: user and password reach up to the @, whatever is in them."""
+
 _OF_PLACE: Final = ("host=", "hostaddr=", "port=", "dbname=")
 
 
@@ -46,7 +52,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     take_over: bool = True
     accept_loss: bool = False
     prepare: bool = True
-    retry_s: float = 10.0
+    retry_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 10.0
 
     @classmethod
     def of(cls, text: str) -> "Address":
@@ -56,12 +62,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             InvalidArgument: it is none, or has an option that does not exist.
         """
         if not is_address(text):
-            raise InvalidArgument(f"{text!r} is no address of a PostgreSQL database.")
-        place, _, query = text.partition("?")
+            raise InvalidArgument(
+                "That is no address of a PostgreSQL database: postgresql://..."
+            )
+        user, place, query = _parts(text)
         pairs = [part for part in query.split("&") if part]
         own = [part for part in pairs if part.startswith(_PREFIX)]
         rest = "&".join(part for part in pairs if part not in own)
-        values: dict[str, Any] = {"dsn": f"{place}?{rest}" if rest else place}
+        dsn = f"{user}{place}?{rest}" if rest else f"{user}{place}"
+        values: dict[str, Any] = {"dsn": dsn}
         for part in own:
             name, _, value = part.removeprefix(_PREFIX).partition("=")
             if name == "dsn":
@@ -75,11 +84,18 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def name(self) -> str:
         """The address without user, password and options: for everybody to read."""
-        parts = urlsplit(self.dsn)
-        host = parts.netloc.rpartition("@")[2]
-        query = [part for part in parts.query.split("&") if part.startswith(_OF_PLACE)]
-        options = f"?{'&'.join(query)}" if query else ""
-        return f"{parts.scheme}://{host}{parts.path}{options}"
+        user, place, query = _parts(self.dsn)
+        told = [part for part in query.split("&") if part.startswith(_OF_PLACE)]
+        options = f"?{'&'.join(told)}" if told else ""
+        scheme = user.partition("://")[0]
+        return f"{scheme}://{place.rpartition('@')[2]}{options}"
+
+
+def _parts(dsn: str) -> tuple[str, ...]:
+    """Return an address up to its place, the place, and the options."""
+    found = _PARTS.match(dsn)
+    assert found is not None  # noqa: S101 - it has a scheme
+    return found.groups()
 
 
 def is_address(text: object) -> bool:

@@ -25,10 +25,11 @@ from weft.cluster.acquire import named
 from weft.cluster.address import Address
 from weft.cluster.errors import MigrationRefused
 from weft.cluster.fenced_store import FencedStore
-from weft.cluster.line import Line
+from weft.cluster.line import Broken, Line
 from weft.cluster.live_copy import LiveCopy
 from weft.cluster.migration_target import Target, has_arrived, is_headed_for
 from weft.cluster.postgres import PostgresStore
+from weft.cluster.sender import Retry
 from weft.storage import LmdbStore
 from weft.storage.departure import Departure, Moment, StoreGone
 from weft.storage.errors import StoreReadOnly, StoreUnavailable
@@ -105,11 +106,20 @@ class CutOver:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is settled
             failure = error
         try:
-            has_moved = self.settle()
+            has_moved = self._settle_patiently()
         except (StoreUnavailable, OSError) as error:
             raise self._doubt(error) from (failure or error)
         if not has_moved and failure is not None:
             raise failure
+
+    def _settle_patiently(self) -> bool:
+        """Settle it while writers wait; a database may be away for a moment."""
+        retry = Retry(self._address.retry_s)
+        while True:
+            try:
+                return self.settle()
+            except Broken as error:
+                retry.pause(error)
 
     def settle(self) -> bool:
         """Learn where the store is, and go on there; while nobody else writes.

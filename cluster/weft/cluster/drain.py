@@ -6,6 +6,7 @@ that has slots keeps them, however many are drained at once.
 
 from typing import Final
 
+from weft.cluster.acquire import named
 from weft.cluster.line import Line
 from weft.cluster.reader import PostgresReader
 from weft.cluster.slots import SlotMap
@@ -45,13 +46,15 @@ def drain_slots(dsn: str, shard: int) -> SlotMap:
 
     Raises:
         InvalidArgument: there is no such shard, or no other has slots.
-        Broken: the database cannot be reached.
+        DatabaseRefused: the database did not do it; nothing was changed.
+        Broken: it cannot be reached.
     """
     reader, line = PostgresReader(dsn), Line(dsn)
     try:
         if shard not in {row.shard for row in reader.shards()}:
             raise InvalidArgument(f"There is no shard {shard}; nothing was changed.")
-        line.ask(_DRAIN.format(shard=int(shard)))
+        with named():
+            line.ask(_DRAIN.format(shard=int(shard)))
         found = reader.slot_map()
     finally:
         line.close()

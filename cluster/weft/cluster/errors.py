@@ -13,6 +13,7 @@ from weft.storage.errors import (
 __all__ = [
     "AsynchronousStandby",
     "ClusterUnreachable",
+    "DatabaseRefused",
     "DriverMissing",
     "MigrationDiverged",
     "MigrationRefused",
@@ -28,6 +29,15 @@ class DriverMissing(StoreUnavailable):
     """PostgreSQL's driver, psycopg, is not installed."""
 
     remedy = "Install it: pip install 'weft[cluster]'."
+
+
+class DatabaseRefused(StoreUnavailable):
+    """The database did not do what it was asked for."""
+
+    remedy = (
+        "Look at the database's address, at what its user may do, "
+        "and at the server's log."
+    )
 
 
 class AsynchronousStandby(StoreUnavailable):

@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from weft.cluster.errors import DriverMissing
+from weft.cluster.errors import DatabaseRefused, DriverMissing
 from weft.storage.errors import StoreUnavailable
 
 try:
@@ -42,9 +42,10 @@ _GONE_CLASSES: Final = ("08", "57", "58")
 """Connection exception; operator intervention (shutdown, crash, still starting up);
 system error."""
 
-_GONE_STATES: Final = frozenset({"25006", "53300", "53400", "57014"})
-"""A server that is, or has become, a standby; out of connections; a statement that was
-cancelled. All pass; none of them has changed anything."""
+_GONE_STATES: Final = frozenset({"25006", "25P03", "25P04", "53300", "53400", "57014"})
+"""A server that is, or has become, a standby; a transaction that was open, or idle, for
+longer than the server allows; out of connections; a statement that was cancelled. All
+pass; none of them has changed anything."""
 
 _AGAIN_STATES: Final = frozenset({"40001", "40P01", "57014"})
 """Serialization failure, deadlock, cancelled: the statement was undone."""
@@ -53,7 +54,10 @@ _AGAIN_STATES: Final = frozenset({"40001", "40P01", "57014"})
 class Broken(StoreUnavailable):
     """The database cannot be reached, or the connection to it broke."""
 
-    remedy = "The store goes on by itself when the database is back."
+    remedy = (
+        "Look at the address and at the server; "
+        "a store that is open goes on by itself when the database is back."
+    )
 
 
 class Refused(Exception):
@@ -197,10 +201,11 @@ def _told() -> Generator[None]:
         yield
     except psycopg.Error as error:
         state = error.sqlstate
-        sentence = " ".join(str(error).split()) or type(error).__name__
+        words = error.diag.message_primary or str(error)
+        sentence = " ".join(words.split()).rstrip(".?") or type(error).__name__
         if state is None or state[:2] in _GONE_CLASSES or state in _GONE_STATES:
             if isinstance(error, psycopg.ProgrammingError):
-                raise StoreUnavailable(
+                raise DatabaseRefused(
                     f"PostgreSQL: {sentence}.", cause=error
                 ) from error
             raise Broken(

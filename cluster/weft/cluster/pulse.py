@@ -11,8 +11,9 @@ from threading import Event, Thread
 from typing import Final
 
 from weft.cluster.fence import Fence, Fenced
-from weft.cluster.line import Broken, Line, Refused
+from weft.cluster.line import Line, Refused
 from weft.cluster.replication import Replication, look
+from weft.storage.errors import StoreUnavailable
 
 __all__ = ["HOLDS", "INTERVAL_S", "Pulse", "check_fence", "fence_values"]
 
@@ -103,7 +104,7 @@ class Pulse:
             except Fenced as error:
                 self._fenced(error)
                 break
-            except (Broken, Refused) as error:
+            except (StoreUnavailable, Refused) as error:
                 logger.warning("the fence could not be proved: %s", error)
             beats += 1
         self._line.close()

@@ -10,11 +10,10 @@ from typing import Final
 import msgspec
 
 from weft.cluster.acquire import refuse_unfinished
-from weft.cluster.line import Refused
+from weft.cluster.errors import DatabaseRefused
 from weft.cluster.reading import Readers, Reading
 from weft.cluster.slots import SlotMap
 from weft.cluster.snapshot import PostgresSnapshot
-from weft.storage.errors import StoreUnavailable
 
 __all__ = ["SLOTS_SHARDS", "PostgresReader", "ShardRow"]
 
@@ -31,6 +30,8 @@ _SHARDS: Final = """
         ON m.shard = s.shard
     ORDER BY s.shard
 """
+
+_NO_TABLE: Final = "42P01"
 
 
 class ShardRow(msgspec.Struct, frozen=True):
@@ -65,7 +66,8 @@ class PostgresReader:
         prepare: whether the server may keep statements prepared.
 
     Raises:
-        StoreUnavailable: the database cannot be reached, or has no store.
+        DatabaseRefused: it has no store, or does not show it.
+        StoreUnavailable: it cannot be reached.
         MigrationUnfinished: a migration has begun to fill it.
     """
 
@@ -75,11 +77,12 @@ class PostgresReader:
             with Reading(self._readers) as reading:
                 reading.rows("SELECT 1 FROM weft_schema LIMIT 1")
                 refuse_unfinished(reading.rows)
-        except Refused as refused:
+        except DatabaseRefused as refused:
             self.close()
-            raise StoreUnavailable(
-                f"There is no store in this database: {refused}.", cause=refused
-            ) from refused
+            if refused.details.get("sqlstate") == _NO_TABLE:
+                words = "There is no store in this database."
+                raise DatabaseRefused(words, cause=refused) from refused
+            raise
         except BaseException:
             self.close()
             raise

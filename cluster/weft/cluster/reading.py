@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self
 
+from weft.cluster.acquire import named
 from weft.cluster.arrays import byte_array
 from weft.cluster.counting import COUNTERS, merged_counters
 from weft.cluster.line import Broken, ByteArray, Line
@@ -163,14 +164,14 @@ class Reading:
         """Return the value of a key."""
         if tree == "M" and key == COUNTERS:
             return self._counters()
-        rows = self._line.ask(_GET, (tree, key))
+        rows = self.rows(_GET, (tree, key))
         return rows[0][0] if rows else None
 
     def get_many(self, tree: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys that are there, from one look."""
         if not keys:
             return {}
-        return dict(self._line.ask(_GET_MANY, (tree, ByteArray(byte_array(keys)))))
+        return dict(self.rows(_GET_MANY, (tree, ByteArray(byte_array(keys)))))
 
     def scan(
         self,
@@ -190,7 +191,7 @@ class Reading:
     def _scan(self, stretch: Range) -> Iterator[Item]:
         limit = stretch.first_limit
         while stretch.low < stretch.high:
-            rows = self._line.ask(
+            rows = self.rows(
                 _SCANS[stretch.reverse],
                 (stretch.tree, stretch.low, stretch.high, limit),
             )
@@ -208,7 +209,7 @@ class Reading:
         stretches = [Range.of(tree, prefix) for prefix in prefixes]
         lows = ByteArray(byte_array([stretch.low for stretch in stretches]))
         highs = ByteArray(byte_array([stretch.high for stretch in stretches]))
-        return self._line.ask(_SCAN_MANY, (lows, highs, tree))
+        return self.rows(_SCAN_MANY, (lows, highs, tree))
 
     def of_kind(self, tree: str, code: int, after: bytes) -> Iterator[Item]:
         """Yield the entries of a tree whose values begin with a byte, in order.
@@ -220,7 +221,7 @@ class Reading:
         """
         limit = Range.of(tree).first_limit
         while True:
-            rows = self._line.ask(_OF_KIND, (tree, after, code, limit))
+            rows = self.rows(_OF_KIND, (tree, after, code, limit))
             yield from rows
             if len(rows) < limit:
                 return
@@ -246,8 +247,14 @@ class Reading:
 
     def one(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Return the one row that a statement gives."""
-        return self._line.ask(statement, values)[0]
+        return self.rows(statement, values)[0]
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows that a statement gives."""
-        return self._line.ask(statement, values)
+        """Return the rows that a statement gives.
+
+        Raises:
+            DatabaseRefused: the server does not give them.
+            Broken: it cannot be reached.
+        """
+        with named():
+            return self._line.ask(statement, values)

@@ -9,9 +9,8 @@ from typing import Final
 
 import msgspec
 
-from weft.cluster.errors import AsynchronousStandby
+from weft.cluster.errors import AsynchronousStandby, DatabaseRefused
 from weft.cluster.line import Line
-from weft.storage.errors import StoreUnavailable
 
 __all__ = ["Replication", "check", "look"]
 
@@ -77,10 +76,10 @@ def check(found: Replication, *, accept_loss: bool = False) -> None:
 
     Raises:
         AsynchronousStandby: it might.
-        StoreUnavailable: it is a standby itself.
+        DatabaseRefused: it is a standby itself.
     """
     if found.is_standby:
-        raise StoreUnavailable("The server is a standby: it takes no commits.")
+        raise DatabaseRefused("The server is a standby: it takes no commits.")
     if found.weakness is not None and not accept_loss:
         raise AsynchronousStandby(
             f"This database may lose what it acknowledged: {found.weakness}.",

@@ -19,13 +19,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from weft.cluster.commit import COMMIT, Commit
+from weft.cluster.errors import DatabaseRefused
 from weft.cluster.fence import Fence, Fenced, HistoryLost, PeerFenced
 from weft.cluster.line import Broken, Line, Refused
 from weft.cluster.postgres_statistics import PostgresCounter
-from weft.storage.errors import StoreReadOnly, StoreUnavailable
+from weft.storage.errors import StoreReadOnly
 from weft.storage.store import IN_DOUBT
 
-__all__ = ["Conflict", "Sender"]
+__all__ = ["Conflict", "Retry", "Sender"]
 
 logger = logging.getLogger("weft.cluster")
 
@@ -33,6 +34,10 @@ BACKOFF_S: Final = (0.02, 0.5)
 """Between two tries to reach a database that is away: the first, and the longest."""
 
 _FENCED, _CONFLICT, _OTHER_END, _EXISTS = "WF001", "WF002", "WF003", "23505"
+
+_DECISIVE: Final = frozenset({_FENCED, _CONFLICT, _OTHER_END, _EXISTS})
+"""Said by the commit itself, behind the look whether it had been made before; or, of a
+fence, looked into (:meth:`Sender._took_effect_before`)."""
 
 _NO_ROOM: Final = "53"
 """The class of disk full, out of memory and other things that run out."""
@@ -116,7 +121,7 @@ class Sender:
             Broken: it did not come back in time.
             StoreUnavailable: it refuses.
         """
-        retry = _Retry(self._retry_s)
+        retry = Retry(self._retry_s)
         while True:
             try:
                 return self._line.ask(statement, values)
@@ -124,7 +129,7 @@ class Sender:
                 retry.pause(error)
             except Refused as refused:
                 if not refused.is_transient:
-                    raise StoreUnavailable(f"PostgreSQL: {refused}.") from refused
+                    raise DatabaseRefused(f"PostgreSQL: {refused}.") from refused
                 retry.pause(refused)
 
     def send(self, commit: Commit) -> None:
@@ -140,7 +145,7 @@ class Sender:
         self._pending, self._sent = commit, 0
         began_ns = time.perf_counter_ns()
         try:
-            self._deliver(commit, _Retry(self._retry_s))
+            self._deliver(commit, Retry(self._retry_s))
         except Broken as error:
             raise StoreReadOnly(
                 f"{error.message} {IN_DOUBT}", cause=error, details={"in_doubt": True}
@@ -164,12 +169,12 @@ class Sender:
         if commit is None:
             return None
         try:
-            self._deliver(commit, _Retry(0.0))
+            self._deliver(commit, Retry(0.0))
         except (Conflict, PeerFenced, StoreReadOnly):
             return None
         return commit
 
-    def _deliver(self, commit: Commit, retry: "_Retry") -> None:
+    def _deliver(self, commit: Commit, retry: "Retry") -> None:
         while True:
             self._sent += 1
             began_s = time.monotonic()
@@ -181,6 +186,8 @@ class Sender:
                 if refused.is_transient:
                     retry.pause(refused)
                     continue
+                if self._sent > 1 and refused.state not in _DECISIVE:
+                    raise _broken(refused) from refused  # it may have been made
                 if not self._took_effect_before(commit, refused):
                     self._pending = None
                     self._refuse(refused)
@@ -210,7 +217,7 @@ class Sender:
         if refused.state == _FENCED:
             raise self._fenced_by(refused.detail) from refused
         sentence = f"PostgreSQL: {refused}."
-        kind = StoreReadOnly if refused.state.startswith(_NO_ROOM) else StoreUnavailable
+        kind = StoreReadOnly if refused.state.startswith(_NO_ROOM) else DatabaseRefused
         raise kind(sentence, details={"sqlstate": refused.state}) from refused
 
     def _fenced_by(self, detail: str) -> Exception:
@@ -227,8 +234,12 @@ class Sender:
         return error
 
 
-class _Retry:
-    """How long to go on trying, and with which pauses."""
+class Retry:
+    """How long to go on trying, and with which pauses.
+
+    Args:
+        limit_s: how long, in seconds; 0: once.
+    """
 
     def __init__(self, limit_s: float) -> None:
         self._deadline_s = time.monotonic() + limit_s
@@ -238,7 +249,11 @@ class _Retry:
         """Wait a moment before the next try; raise what failed if time is up."""
         if time.monotonic() >= self._deadline_s:
             if isinstance(error, Refused):
-                raise Broken(f"PostgreSQL: {error}.", cause=error) from error
+                raise _broken(error) from error
             raise error
         time.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         self._pause_s = min(self._pause_s * 2, BACKOFF_S[1])
+
+
+def _broken(refused: Refused) -> Broken:
+    return Broken(f"PostgreSQL: {refused}.", cause=refused)
