@@ -28,6 +28,13 @@ class Sum(TypedDict):
     log: Annotated[list[str], DeltaChannel(joined, snapshot_frequency=5)]
 
 
+class Count(TypedDict):
+    """A state of which an input may leave a part out."""
+
+    log: Annotated[list[str], operator.add]
+    n: Annotated[int, operator.add]
+
+
 class Chat(TypedDict):
     """A conversation."""
 
@@ -67,6 +74,24 @@ def summing() -> Any:
 
 def asking() -> Any:
     return row(("a", adds("a")), ("ask", ask), ("z", adds("z")))
+
+
+def asking_twice() -> Any:
+    """Return a graph with two nodes that ask at the same time."""
+    builder: Any = StateGraph(Log)
+    for name in ("first", "second"):
+        builder.add_node(name, lambda _state, name=name: answer_to(f"{name}?"))
+        builder.add_edge(START, name)
+    return builder
+
+
+def answer_to(question: str) -> Log:
+    return {"log": [str(interrupt(question))]}
+
+
+def counting() -> Any:
+    """Return a graph whose number nobody has written before its node does."""
+    return row(("add", lambda state: {"n": state["n"] + 1}), state=Count)
 
 
 def nested() -> Any:

@@ -105,6 +105,17 @@ def test_planning_writes_nothing_and_the_plan_is_one_transaction(
     assert view["values"] == state.values
 
 
+def test_an_update_that_ends_the_wait_ends_the_threads_too(
+    runtime: Runtime, keeper: StateKeeper
+) -> None:
+    asked(runtime)
+    assert "interrupted" == runtime.thread("t").get().get(timeout=T).status
+    for node, status in (("__end__", "idle"), ("a", "interrupted")):
+        values = {"log": ["x"]} if node == "a" else None
+        apply(runtime, keeper.update(runtime.store, "t", None, update(values, node)))
+        assert status == runtime.thread("t").get().get(timeout=T).status
+
+
 def test_supersteps_build_upon_each_other(
     runtime: Runtime, keeper: StateKeeper
 ) -> None:
@@ -172,3 +183,11 @@ def test_the_graph_is_drawn(keeper: StateKeeper) -> None:
         node["id"] for node in drawn["nodes"]
     }
     assert 4 == len(drawn["edges"])
+
+
+def test_a_states_schema_is_made_of_any_kind_of_typed_dict(
+    keeper: StateKeeper,
+) -> None:
+    schema = keeper.schemas()["state_schema"]
+    assert schema is not None
+    assert "array" == schema["properties"]["log"]["type"]

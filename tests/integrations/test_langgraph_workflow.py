@@ -1,5 +1,6 @@
 """Compiled graphs as workflows: input, streams, interrupts, fences."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,8 @@ GRAPHS = {
     "nested": graphs.nested,
     "later": graphs.asynchronous,
     "chat": graphs.chatting,
+    "both": graphs.asking_twice,
+    "counting": graphs.counting,
 }
 TIMEOUT_S = 30
 
@@ -131,6 +134,28 @@ def test_a_graph_that_asks_ends_its_run_interrupted_and_is_resumed(
     assert "idle" == thread.get().get(timeout=5).status
 
 
+def test_a_graph_that_asks_twice_at_once_tells_of_all_that_is_still_asked(
+    runtime: Runtime,
+) -> None:
+    thread = thread_of(runtime, "both")
+    assert ["first?", "second?"] == waits(thread, {"input": {"log": ["in"]}})
+    questions = values_of(thread)["__interrupt__"]
+    assert ["first?", "second?"] == [each["value"] for each in questions]
+    first, second = (each["id"] for each in questions)
+    assert ["second?"] == waits(thread, {"resume": {first: "1"}})
+    assert [second] == [each["id"] for each in values_of(thread)["__interrupt__"]]
+    assert ["in", "1", "2"] == run(thread, {"resume": {second: "2"}})["log"]
+
+
+def test_what_no_node_has_written_yet_makes_no_second_state(runtime: Runtime) -> None:
+    thread = thread_of(runtime, "counting")
+    streamed = list(thread.stream({"input": {"log": ["in"]}}))
+    expected = [{"log": ["in"], "n": n} for n in (0, 1)]
+    assert expected == streamed
+    states = thread.history().get(timeout=5)
+    assert expected == [state.values for state in reversed(states)]
+
+
 def test_a_graph_stops_where_it_is_told_to_and_goes_on_without_input(
     runtime: Runtime,
 ) -> None:
@@ -208,6 +233,47 @@ def test_a_jump_leaves_out_what_lies_between(runtime: Runtime) -> None:
     assert ["again", "c"] == run(thread, {"update": {"log": ["again"]}, "goto": "c"})[
         "log"
     ][-2:]
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_jump_gives_a_node_an_input_of_its_own(
+    runtime: Runtime, as_list: bool
+) -> None:
+    thread = thread_of(runtime, "counting")
+    run(thread, {"input": {"log": ["in"]}})
+    sent = {"node": "add", "input": {"n": 41}}
+    assert 43 == run(thread, {"goto": [sent] if as_list else sent})["n"]
+
+
+def test_an_update_may_be_pairs_of_a_name_and_a_value(runtime: Runtime) -> None:
+    thread = thread_of(runtime, "three")
+    run(thread, {"input": {"log": ["in"]}})
+    update = [["log", ["x"]], ["log", ["y"]]]
+    expected = ["in", "a", "b", "c", "x", "y"]
+    assert expected == run(thread, {"update": update})["log"]
+
+
+def test_a_node_that_awaits_is_cancelled_there() -> None:
+    begun = threading.Event()
+
+    async def wait(_state: Log) -> Log:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    graph = row(("a", adds("a")), ("wait", wait)).compile()
+    workflows = {"waiting": graph_workflow(graph)}
+    with Runtime.open(store=MemoryStore(), workflows=workflows) as runtime:
+        thread = thread_of(runtime, "waiting")
+        going_on = thread.run({"input": {"log": ["in"]}})
+        assert begun.wait(TIMEOUT_S)
+        run_id = thread.get().get(timeout=5).run_id
+        assert run_id is not None
+        runtime.coordinator.cancel_run(run_id).get(timeout=5)
+        with pytest.raises(WorkflowExecutionError):
+            going_on.get(timeout=TIMEOUT_S)
+        assert "interrupted" == thread.get().get(timeout=5).status
+        assert {"log": ["in", "a"]} == values_of(thread)
 
 
 def test_a_workflow_calls_a_graph_on_its_own_thread() -> None:

@@ -85,6 +85,10 @@ def rename(world: World, thread_id: str, name: str) -> None:
 
 def update_thread(world: World, o: op.UpdateThread) -> None:
     thread = world.live(o.thread_id, o.session_id)
+    if o.status is not None:
+        if thread["run"]:
+            raise No("ThreadBusy")
+        thread["status"] = o.status
     for field, changes in (("metadata", o.metadata), ("config", o.config)):
         held = msgspec.msgpack.decode(thread[field])
         held.update(msgspec.msgpack.decode(changes))

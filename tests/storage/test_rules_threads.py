@@ -25,6 +25,7 @@ from weft.storage.errors import (
     NameTaken,
     SessionNotFound,
     StaleRevision,
+    ThreadBusy,
     ThreadExists,
     ThreadNotFound,
 )
@@ -42,6 +43,7 @@ from weft.storage.operations import (
     StartRun,
     TransferThreads,
     UpdateSession,
+    UpdateThread,
 )
 from weft.storage.operations import encode_value as raw
 
@@ -330,3 +332,18 @@ def test_a_batch_takes_up_to_a_thousand_parts(client: Client) -> None:
         client.refuse(Batch(parts=(*parts, session("more"))))
     )
     assert PARTS_MAX == len(client.do(Batch(parts=parts)))
+
+
+def test_a_status_by_hand_is_counted_and_left_to_a_run_in_progress(
+    client: Client,
+) -> None:
+    client.do(UpdateThread(thread_id="t1", status="interrupted"))
+    assert "interrupted" == thread(client, "t1").status
+    assert 1 == client.see(lambda seen: seen.counters.threads["interrupted"])
+    client.do(UpdateThread(thread_id="t1", metadata=raw({"k": 1})))
+    assert "interrupted" == thread(client, "t1").status
+    client.do(UpdateThread(thread_id="t1", status="idle"))
+    client.do(StartRun(run_id="r", thread_id="t1", workflow="w"))
+    error = client.refuse(UpdateThread(thread_id="t1", status="idle"))
+    assert isinstance(error, ThreadBusy)
+    assert "busy" == thread(client, "t1").status

@@ -73,7 +73,8 @@ class ExecutionContext:
             a commit.
         wanted: what those who read along want to be told of.
         post: tells the run's thread; None where nobody would hear it.
-        on_cancel: told that the run was asked to stop; set by its executor.
+        on_cancel: told, on any OS thread, that the run was asked to stop; set by who
+            executes it.
     """
 
     __slots__ = (

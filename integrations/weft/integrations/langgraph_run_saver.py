@@ -52,8 +52,15 @@ class RunSaver(WeftSaver):
         self.state: msgspec.Raw | None = None
         self._shown = graph.stream_channels_asis
         names = [self._shown] if isinstance(self._shown, str) else self._shown
-        known = all(type(graph.channels[name]) in _AS_STORED for name in names)
+        channels = {name: graph.channels[name] for name in names}
+        known = all(type(channel) in _AS_STORED for channel in channels.values())
         self._brings_states = brings_states and known
+        # A checkpoint leaves out what no node has written; the graph shows it, empty.
+        self._unwritten = {
+            name: channel.get()
+            for name, channel in channels.items()
+            if channel.is_available()
+        }
 
     def take(self, encoded: msgspec.Raw) -> bool:
         """Whether a state that is to be shown is the one that was stored last."""
@@ -71,7 +78,8 @@ class RunSaver(WeftSaver):
         self.state = encode_value(plain(self._values(checkpoint["channel_values"])))
         return replace(operation, state_id=new_id(), state=self.state)
 
-    def _values(self, channels: dict[str, Any]) -> Any:
+    def _values(self, written: dict[str, Any]) -> Any:
+        channels = self._unwritten | written
         if isinstance(self._shown, str):
             return channels.get(self._shown)
         return {name: channels[name] for name in self._shown if name in channels}

@@ -8,19 +8,20 @@ those that a run's states have.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.errors import InvalidUpdateError
-from langgraph.types import Command, Interrupt, PregelTask, StateSnapshot, StateUpdate
-from pydantic import TypeAdapter
+from langgraph.types import Interrupt, PregelTask, StateSnapshot, StateUpdate
+from pydantic import TypeAdapter, create_model
 
 from weft.actors.state_keeper import View
 from weft.integrations.langgraph_draft import DraftSaver
 from weft.integrations.langgraph_plain import plain
 from weft.integrations.langgraph_saver import WeftSaver
-from weft.storage import InvalidArgument, Operation, Store, new_id
+from weft.integrations.langgraph_translation import command_of
+from weft.storage import InvalidArgument, Operation, Store, UpdateThread, new_id
 from weft.storage.operations import encode_value
 
 __all__ = ["GraphStates"]
@@ -96,15 +97,17 @@ class GraphStates:
         steps = [[_update(update) for update in step] for step in supersteps]
         try:
             made = graph.bulk_update_state(_config(thread_id, checkpoint), steps)
-            values = graph.get_state(_config(thread_id, None)).values
+            now = graph.get_state(_config(thread_id, None))
         except _WRONG as error:
             raise InvalidArgument(
                 f"The graph takes no such update: {error}.",
                 thread_id=thread_id,
                 cause=error,
             ) from error
-        saver.bring(new_id(), encode_value(plain(values), "the graph's values"))
-        return saver.operations, _checkpoint(made)
+        saver.bring(new_id(), encode_value(plain(now.values), "the graph's values"))
+        status: Literal["idle", "interrupted"] = "interrupted" if now.next else "idle"
+        changed = UpdateThread(thread_id=thread_id, status=status)
+        return [*saver.operations, changed], _checkpoint(made)
 
     def schemas(self) -> dict[str, Any]:
         """Return JSON schemas, None where there is none."""
@@ -114,7 +117,8 @@ class GraphStates:
             "output_schema": _schema(graph.get_output_jsonschema),
             "state_schema": _schema(
                 lambda: TypeAdapter(graph.builder.state_schema).json_schema()
-            ),
+            )
+            or _schema(lambda: _schema_of_channels(graph)),
             "config_schema": None,
             "context_schema": _schema(graph.get_context_jsonschema),
         }
@@ -147,11 +151,7 @@ def _update(given: Mapping[str, Any]) -> StateUpdate:
     command = given.get("command")
     values: Any = given.get("values")
     if command is not None:
-        values = Command(
-            update=command.get("update"),
-            resume=command.get("resume"),
-            goto=command.get("goto") or (),
-        )
+        values = command_of(*(command.get(key) for key in ("resume", "update", "goto")))
     return StateUpdate(values, given.get("as_node"))
 
 
@@ -198,6 +198,20 @@ def _checkpoint(config: Mapping[str, Any]) -> dict[str, Any]:
         "checkpoint_id": configurable.get("checkpoint_id"),
         "checkpoint_map": configurable.get("checkpoint_map"),
     }
+
+
+def _schema_of_channels(graph: Any) -> dict[str, Any]:
+    """Return the schema of a state whose type Pydantic does not take.
+
+    Before Python 3.12 it does not take a ``typing.TypedDict``.
+    """
+    kinds = {
+        name: graph.channels[name].UpdateType for name in graph.stream_channels_list
+    }
+    fields: dict[str, Any] = {name: (kind, None) for name, kind in kinds.items()}
+    model = create_model(graph.builder.state_schema.__name__, **fields)
+    schema: dict[str, Any] = model.model_json_schema()
+    return schema
 
 
 def _schema(make: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:

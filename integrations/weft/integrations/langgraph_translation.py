@@ -19,6 +19,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.base import Checkpoint as GraphCheckpoint
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.types import Command, Send
 
 from weft.actors.context import ExecutionContext
 from weft.integrations.desk import stamp
@@ -38,6 +39,7 @@ __all__ = [
     "REV_KEY",
     "Place",
     "checkpoint_of",
+    "command_of",
     "config_of",
     "place_of",
     "run_config",
@@ -89,6 +91,27 @@ def place_of(config: RunnableConfig) -> Place:
         configurable.get("checkpoint_ns"),
         check_id(checkpoint_id, "checkpoint id") if checkpoint_id else None,
     )
+
+
+def command_of(resume: Any, update: Any, goto: Any) -> Command[Any]:
+    """Return the command that plain data say.
+
+    Args:
+        resume: the answer to an interrupt, or answers by interrupt id.
+        update: a mapping, or pairs of a name and a value.
+        goto: a node's name, ``{"node", "input"}`` to send it an input of its own, or a
+            list of these.
+    """
+    if isinstance(update, list):  # JSON and MessagePack have no tuples
+        update = [tuple(pair) if isinstance(pair, list) else pair for pair in update]
+    targets = goto if isinstance(goto, list) else [goto] if goto else []
+    return Command(resume=resume, update=update, goto=[_sent(each) for each in targets])
+
+
+def _sent(target: Any) -> Any:
+    if isinstance(target, Mapping) and "node" in target:
+        return Send(target["node"], target.get("input"))
+    return target
 
 
 def checkpoint_of(

@@ -23,19 +23,22 @@ What the graph streams are the run's states; by default the values after each st
 """
 
 import asyncio
+import contextlib
 from collections.abc import Generator, Iterator, Mapping
+from inspect import get_annotations
 from typing import Any, Final, cast
 
 import msgspec
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.pregel import Pregel
-from langgraph.types import Command
+from langgraph.types import StateSnapshot
 
 from weft.actors.context import ExecutionContext, Stored
 from weft.actors.workflow import Workflow
 from weft.integrations.langgraph_events import (
     EVENTS,
+    INTERRUPTS,
     EventTelling,
     events_of,
     events_of_async,
@@ -45,7 +48,7 @@ from weft.integrations.langgraph_run_saver import RunSaver
 from weft.integrations.langgraph_states import GraphStates
 from weft.integrations.langgraph_store import WeftStore
 from weft.integrations.langgraph_telling import Telling
-from weft.integrations.langgraph_translation import run_config
+from weft.integrations.langgraph_translation import command_of, run_config
 from weft.storage import (
     Checkpoint,
     CheckpointReader,
@@ -81,7 +84,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         interrupt_before: nodes to stop before; ``"*"`` for all.
         interrupt_after: nodes to stop after.
         recursion_limit: how many steps at the most; LangGraph's default if None.
-        context: the graph's static context.
+        context: the graph's static context; None for what ``configurable`` has of it.
         configurable: more for LangGraph's ``configurable``.
         metadata: for the checkpoints.
         tags: for tracing.
@@ -127,7 +130,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What LangGraph takes as input: data, a command, or None to go on."""
         if self.resume is None and self.update is None and self.goto is None:
             return self.input
-        return Command(resume=self.resume, update=self.update, goto=self.goto or ())
+        return command_of(self.resume, self.update, self.goto)
 
     @property
     def states_are_checkpoints(self) -> bool:
@@ -230,15 +233,22 @@ class _Run:
             told.tell(namespace, mode, data)
             if mode == "values" and not namespace:
                 last = plain(data)
+                if isinstance(last, dict) and INTERRUPTS in last:
+                    continue  # it tells of one task; what all wait for comes below
             if self._is_wanted(mode, namespace):
                 yield self._state(namespace, mode, data)
-        if self._latest_is_open():
-            raise GraphWaits(
-                "The graph waits; its last state says for what.",
-                thread_id=self._context.thread_id,
-                details={"interrupts": (last or {}).get("__interrupt__", [])},
-            )
-        return last
+        now = self._latest_state()
+        if not now.next:
+            return last
+        waiting = plain(now.interrupts)
+        if waiting and self._is_wanted("values", ()):
+            values = last if isinstance(last, dict) else {}
+            yield self._state((), "values", {**values, INTERRUPTS: waiting})
+        raise GraphWaits(
+            "The graph waits; its last state says for what.",
+            thread_id=self._context.thread_id,
+            details={"interrupts": waiting},
+        )
 
     def _config(self) -> RunnableConfig:
         order, config = self._order, run_config(self._context)
@@ -274,7 +284,8 @@ class _Run:
         }
         given = None if self._has_begun() else order.graph_input
         if self._in_loop:
-            return _in_a_loop(self._graph.astream(given, config, **arguments))
+            stream = self._graph.astream(given, config, **arguments)
+            return _in_a_loop(stream, self._context)
         return cast(
             "Iterator[tuple[Any, str, Any]]",
             self._graph.stream(given, config, **arguments),
@@ -283,8 +294,8 @@ class _Run:
     def _events(self, config: RunnableConfig) -> Iterator[tuple[Any, str, Any]]:
         given = None if self._has_begun() else self._order.graph_input
         if self._in_loop:
-            arguments = self._arguments
-            return _in_a_loop(events_of_async(self._graph, given, config, arguments))
+            stream = events_of_async(self._graph, given, config, self._arguments)
+            return _in_a_loop(stream, self._context)
         return events_of(self._graph, given, config, self._arguments)
 
     @property
@@ -294,8 +305,17 @@ class _Run:
             "durability": order.durability,
             "interrupt_before": order.interrupt_before,
             "interrupt_after": order.interrupt_after,
-            "context": order.context,
+            "context": self._static_context,
         }
+
+    @property
+    def _static_context(self) -> Any:
+        """The context; of what is configured, what the graph has a name for."""
+        schema, given = self._graph.context_schema, self._order.configurable
+        if self._order.context is not None or schema is None:
+            return self._order.context
+        known = {name for kind in schema.__mro__ for name in get_annotations(kind)}
+        return {key: given[key] for key in given if key in known} or None
 
     def _is_wanted(self, mode: str, namespace: Any) -> bool:
         if namespace and not self._order.subgraphs:
@@ -312,10 +332,11 @@ class _Run:
             state["namespace"] = list(namespace)
         return state
 
-    def _latest_is_open(self) -> bool:
-        """Whether the graph has not come to its end."""
+    def _latest_state(self) -> StateSnapshot:
+        """Return where the graph stands; at its end nothing is next."""
         here = {"configurable": {"thread_id": self._context.thread_id}}
-        return bool(self._graph.get_state(here).next)
+        found: StateSnapshot = self._graph.get_state(here)
+        return found
 
 
 def _needs_loop(graph: Any) -> bool:
@@ -328,16 +349,20 @@ def _needs_loop(graph: Any) -> bool:
     return any(_needs_loop(inner) for _, inner in graph.get_subgraphs())
 
 
-def _in_a_loop(stream: Any) -> Iterator[Any]:
+def _in_a_loop(stream: Any, context: ExecutionContext) -> Iterator[Any]:
     """Yield what an async generator yields, run by an event loop of its own.
 
-    The loop stands still between two states, while the one before becomes durable.
+    The loop stands still between two states, while the one before becomes durable. A
+    node that awaits something is cancelled there when the run is.
+
+    Raises:
+        RunInterrupted: the run was asked to stop.
     """
     loop = asyncio.new_event_loop()
     try:
         while True:
             try:
-                item = loop.run_until_complete(anext(stream))
+                item = loop.run_until_complete(_next_of(stream, context))
             except StopAsyncIteration:
                 return
             yield item
@@ -346,3 +371,25 @@ def _in_a_loop(stream: Any) -> Iterator[Any]:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+async def _next_of(stream: Any, context: ExecutionContext) -> Any:
+    """Return what an async generator yields next, unless the run is to stop."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - a loop runs it
+
+    def stop() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed
+            loop.call_soon_threadsafe(task.cancel)
+
+    context.on_cancel = stop
+    try:
+        if context.cancelled:  # before anybody could be told
+            raise RunInterrupted(thread_id=context.thread_id)
+        return await anext(stream)
+    except asyncio.CancelledError as error:
+        if not context.cancelled:  # the graph's own doing
+            raise
+        raise RunInterrupted(thread_id=context.thread_id) from error
+    finally:
+        context.on_cancel = None

@@ -10,7 +10,7 @@ encoded as the operation is made, so that what cannot be encoded is refused at t
 edge, before it can spoil a commit group.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -180,12 +180,18 @@ class RenameThread(_Operation, frozen=True, kw_only=True, tag=True):
 
 
 class UpdateThread(_Operation, frozen=True, kw_only=True, tag=True):
-    """Update a thread's metadata and config, key by key; other keys stay."""
+    """Update a thread's metadata and config, key by key; other keys stay.
+
+    Attributes:
+        status: what the thread is without a run, after its state was changed by hand;
+            None leaves it.
+    """
 
     thread_id: str
     session_id: str | None = None
     metadata: msgspec.Raw = EMPTY
     config: msgspec.Raw = EMPTY
+    status: Literal["idle", "interrupted"] | None = None
 
     def __post_init__(self) -> None:
         encode_fields(self, encode_mapping, "metadata", "config")

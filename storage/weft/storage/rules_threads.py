@@ -153,12 +153,19 @@ def rename_thread(context: Context, operation: op.RenameThread) -> Thread:
 
 
 def update_thread(context: Context, operation: op.UpdateThread) -> Thread:
-    """Update a thread's metadata and config, key by key."""
+    """Update a thread's metadata and config, key by key.
+
+    Raises:
+        ThreadBusy: its status is its run's.
+    """
     thread = live_thread(context, operation.thread_id, operation.session_id)
+    if operation.status is not None:
+        refuse_busy(thread)
     thread = context.put_thread(
         thread,
         metadata_raw=updated(thread.metadata_raw, operation.metadata),
         config_raw=updated(thread.config_raw, operation.config),
+        status=operation.status or thread.status,
     )
     # A session follows a renamed thread's record, and this name is the same.
     context.tell(thread.session_id, "renamed", thread, thread.thread_name)

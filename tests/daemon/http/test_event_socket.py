@@ -180,7 +180,7 @@ def test_a_message_that_is_too_long_ends_it() -> None:
 
 
 def test_a_slow_client_is_behind_in_the_store() -> None:
-    text, states = "x" * 100_000, 200
+    text, states = "x" * 100_000, 300  # of which the sockets hold a third
 
     def talk(_context: Any, _config: Any) -> Iterator[Any]:
         for n in range(states):

@@ -15,7 +15,7 @@ def test_it_says_what_there_is_to_who_may_read(guarded: TestClient) -> None:
     assert 401 == guarded.get("/info").status_code
     told = guarded.get("/info", headers=bearer(READER)).json()
     assert "weft" == told["server"]
-    assert {"assistants", "threads", "runs", "crons"} == {
+    assert {"assistants", "threads", "runs", "crons", "store"} == {
         name for name, there in told["flags"].items() if there
     }
 

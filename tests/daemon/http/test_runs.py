@@ -200,6 +200,9 @@ def test_runs_are_listed_newest_first_in_pages(client: Client) -> None:
     ids = [started(client)["run_id"] for _ in range(4)]
     page = client.get(RUNS, params={"limit": 2, "offset": 1, "select": ["run_id"]})
     assert [{"run_id": ids[2]}, {"run_id": ids[1]}] == page.json()
+    as_json = client.get(RUNS, params={"limit": 1, "select": '["run_id"]'})
+    assert [{"run_id": ids[3]}] == as_json.json()
+    assert "select" in detail_of(client.get(RUNS, params={"select": "beauty"}), 422)
 
 
 def test_a_run_is_not_found_on_another_thread(client: Client) -> None:

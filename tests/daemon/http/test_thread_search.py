@@ -1,5 +1,6 @@
 """Searching threads: the right ones, once each, in order."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -100,6 +101,23 @@ def test_only_selected_fields_are_shown(client: TestClient) -> None:
     assert [{"thread_id": "d", "status": "error"}] == client.post(
         "/threads/search", json=body
     ).json()
+    assert {"values", "metadata"} <= client.post(
+        "/threads/search", json={"select": []}
+    ).json()[0].keys()
+
+
+def test_new_metadata_change_a_thread_and_not_when_its_state_changed(
+    client: TestClient, runtime: Runtime
+) -> None:
+    client.patch("/threads/a", json={"metadata": {"title": "new"}})
+    assert "a" == found(client, sort_by="updated_at", limit=1)
+    assert "cdba" == found(client, sort_by="state_updated_at")
+    shown = client.get("/threads/c").json()
+    state = runtime.thread("c").state().get(timeout=5)
+    assert state is not None
+    assert state.created_at == datetime.fromisoformat(shown["state_updated_at"])
+    never = client.get("/threads/a").json()
+    assert never["created_at"] == never["state_updated_at"] < never["updated_at"]
 
 
 def test_values_are_shown_and_extracted(client: TestClient) -> None:
@@ -126,6 +144,9 @@ def test_values_are_shown_and_extracted(client: TestClient) -> None:
         ({"offset": -1}, "$.offset"),
         ({"status": "lost"}, "$.status"),
         ({"sort_by": "beauty"}, "$.sort_by"),
+        ({"select": ["values", "beauty"]}, "$.select[1]"),
+        ({"extract": {"x": "beauty.n"}}, "$.extract.x"),
+        ({"extract": {"x": "[0]"}}, "$.extract.x"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_its_path(

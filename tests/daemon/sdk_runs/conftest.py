@@ -61,6 +61,8 @@ def server() -> Iterator[Client]:
     made = {
         "three": graph_workflow(graphs.three().compile(), name="three"),
         "asking": graph_workflow(graphs.asking().compile(), name="asking"),
+        "both": graph_workflow(graphs.asking_twice().compile(), name="both"),
+        "counting": graph_workflow(graphs.counting().compile(), name="counting"),
         "nested": graph_workflow(graphs.nested().compile(), name="nested"),
         "talking": graph_workflow(talking().compile(), name="talking"),
         "configured": graph_workflow(configured().compile(), name="configured"),

@@ -15,13 +15,13 @@ from weft.actors import Workflow
 from weft.daemon.http.assistant_journal import OwnAssistant, Version
 from weft.daemon.http.assistant_lookup import find, workflow_of
 from weft.daemon.http.call import Call
+from weft.daemon.http.protocol import GRAPH_ID, assistant_id_of
 from weft.daemon.http.run_requests import NewRun, RunConfig
-from weft.daemon.http.thread_creation import GRAPH_ID
 
 __all__ = ["ASSISTANT_ID", "Order", "ordered"]
 
 ASSISTANT_ID: Final = "assistant_id"
-"""In the metadata of an own assistant's runs, and of the threads that they were on."""
+"""In the metadata of an own assistant's runs, and of threads: of their last run."""
 
 
 class Order(NamedTuple):
@@ -39,9 +39,14 @@ class Order(NamedTuple):
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the metadata say of a thread that is created for the run."""
-        about = {GRAPH_ID: self.workflow.name}
-        return about if self.own_id is None else {**about, ASSISTANT_ID: self.own_id}
+        """What the metadata of the run's thread say of it."""
+        assistant_id = self.own_id or assistant_id_of(self.workflow.name)
+        return {GRAPH_ID: self.workflow.name, ASSISTANT_ID: assistant_id}
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What a graph's nodes see of it: they keep apart what they remember by it."""
+        return self.about if self.workflow.takes_order else {}
 
 
 async def ordered(call: Call[Any, Any], new: NewRun) -> Order:
@@ -58,14 +63,17 @@ async def ordered(call: Call[Any, Any], new: NewRun) -> Order:
     found = await find(call, new.assistant_id)
     workflow = workflow_of(call, found)
     if not isinstance(found, OwnAssistant):
-        return Order(new, workflow)
+        order = Order(new, workflow)
+        if not order.names:
+            return order
+        return order._replace(
+            new=replace(new, config=_config(Version(), new, order.names))
+        )
     version, order = found.present, Order(new, workflow, found.assistant_id)
-    # Graphs look for both there, to keep apart what they remember.
-    names = order.about if workflow.takes_order else {}
     told = replace(
         new,
         assistant_id=found.assistant_id,
-        config=_config(version, new, names),
+        config=_config(version, new, order.names),
         context=_context(version, new) or None,
         metadata={
             **version.metadata,
@@ -88,6 +96,7 @@ def _config(version: Version, new: NewRun, names: dict[str, Any]) -> RunConfig:
         tags=said.tags if own.tags is None else own.tags,
         recursion_limit=own.recursion_limit or said.recursion_limit,
         configurable=configurable or None,
+        metadata={**(said.metadata or {}), **(own.metadata or {})} or None,
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from weft.daemon.http.problems import RequestFault
 from weft.daemon.http.protocol import Strategy
-from weft.daemon.http.run_requests import RunConfig
+from weft.daemon.http.run_requests import RunConfig, Target
 from weft.storage import SessionThreadException
 
 __all__ = [
@@ -114,8 +114,8 @@ class Respond(msgspec.Struct):
     response: Any = None
     namespace: list[str] = []
     responses: list[Response] = []
-    update: dict[str, Any] | None = None
-    goto: str | list[str] | None = None
+    update: dict[str, Any] | list[tuple[str, Any]] | None = None
+    goto: Target | list[Target] | None = None
     config: RunConfig | None = None
     metadata: dict[str, Any] | None = None
 

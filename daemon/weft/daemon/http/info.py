@@ -33,7 +33,7 @@ class Flags(msgspec.Struct, frozen=True):
     threads: bool = True
     runs: bool = True
     crons: bool = True
-    store: bool = False
+    store: bool = True
 
 
 class Info(msgspec.Struct):

@@ -14,7 +14,7 @@ Guarantees:
 Not here: what needs the store or the runtime (:mod:`weft.daemon.http.thread_states`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid5
@@ -29,6 +29,7 @@ from weft.storage.plain import to_json
 
 __all__ = [
     "FORKED_FROM",
+    "GRAPH_ID",
     "SESSION_ID",
     "THREAD_NAME",
     "ProtocolCheckpoint",
@@ -54,6 +55,10 @@ SESSION_ID: Final = "session_id"
 
 THREAD_NAME: Final = "thread_name"
 """In a thread's metadata: its name in that session, where it is not its id."""
+
+GRAPH_ID: Final = "graph_id"
+"""In a thread's metadata: the workflow it runs unless a run says otherwise, and once
+there is one, the last one's."""
 
 FORKED_FROM: Final = "forked_from"
 """In a state's metadata: the checkpoint that it was made of, if not the one before."""
@@ -167,6 +172,7 @@ class ProtocolThread(msgspec.Struct):
     thread_id: str | UnsetType = UNSET
     created_at: datetime | UnsetType = UNSET
     updated_at: datetime | UnsetType = UNSET
+    state_updated_at: datetime | UnsetType = UNSET
     metadata: FreeMapping | UnsetType = UNSET
     status: ThreadStatus | UnsetType = UNSET
     config: FreeMapping | UnsetType = UNSET
@@ -187,6 +193,7 @@ class ProtocolThread(msgspec.Struct):
             thread_id=thread.thread_id,
             created_at=thread.created_at,
             updated_at=thread.updated_at,
+            state_updated_at=UNSET if state is None else _changed_at(thread, state),
             metadata=encoded(metadata_of(thread)),
             status=thread.status,
             config=json_of(thread.config_raw),
@@ -307,12 +314,18 @@ def encoded(value: Any) -> msgspec.Raw:
         return msgspec.Raw(to_json(_pack(value)))
 
 
-def selected(view: Any, fields: Iterable[str] | None) -> Any:
-    """Return a view with only some of its fields; None for all."""
-    if fields is not None:
+def selected(view: Any, fields: Collection[str] | None) -> Any:
+    """Return a view with only some of its fields; all if none is named."""
+    if fields:
         for name in set(view.__struct_fields__) - set(fields):
             setattr(view, name, UNSET)
     return view
+
+
+def _changed_at(thread: Thread, state: ProtocolState) -> datetime:
+    """Return when a thread's state last changed; at its creation it was empty."""
+    at = state.created_at
+    return datetime.fromisoformat(at) if isinstance(at, str) else thread.created_at
 
 
 def _given(values: msgspec.Raw | UnsetType) -> msgspec.Raw | None:

@@ -21,6 +21,7 @@ from weft.daemon.http.thread_creation import Update, folded
 from weft.daemon.http.thread_states import (
     ThreadStates,
     asked_thread,
+    check_workflow,
     keeper_of,
     last_state,
     state_at,
@@ -140,18 +141,23 @@ async def find_thread_state(call: Call[StateQuery, None]) -> ProtocolState:
 async def update_thread_state(call: Call[StateUpdate, None]) -> Updated:
     """Change a thread's state by hand; the thread must be idle.
 
-    On top of an earlier checkpoint it is a fork: the new state is the last one.
+    On top of an earlier checkpoint it is a fork: the new state is the last one. A
+    graph's thread is ``interrupted`` afterwards where a node comes next, else ``idle``.
     """
     thread, new = asked_thread(call), call.body
     where = new.checkpoint or Where(new.checkpoint_id)
     at = where.of(thread.thread_id)
     with call.runtime.store.read() as snapshot:
         keeper = keeper_of(call.runtime, snapshot, thread)
+        if keeper is None:
+            check_workflow(call.runtime, snapshot, thread)
     if keeper is None:
         return Updated(await _append(call, thread, at))
     before = first_checkpoint(call, call.op_id)
     if before is not None:
         return Updated(ProtocolCheckpoint(thread.thread_id, at.checkpoint_ns, before))
+    if at.checkpoint_id is not None:  # a graph would begin with nothing
+        await call.beside(lambda: ThreadStates(call.runtime).at(thread, at))
     update = Update(new.values, new.as_node, new.command)
     planned, made = await call.beside(
         lambda: keeper.update(

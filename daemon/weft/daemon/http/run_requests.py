@@ -22,6 +22,7 @@ __all__ = [
     "Asked",
     "NewRun",
     "StreamMode",
+    "Target",
     "asked_of",
     "config_of",
     "metadata_of_run",
@@ -56,12 +57,25 @@ _UNTOLD: Final = frozenset({"values"})
 """Modes that a graph need not tell, because they are its states."""
 
 
+class Sending(msgspec.Struct):
+    """A node of a graph, with an input of its own."""
+
+    node: str
+    input: Any = None
+
+
+Target = str | Sending
+
+
 class Command(msgspec.Struct):
-    """What a graph is to go on with: an answer, an update, another node."""
+    """What a graph is to go on with: an answer, an update, another node.
+
+    An update is an object, or pairs of a name and a value.
+    """
 
     resume: Any = None
-    update: Any = None
-    goto: Any = None
+    update: dict[str, Any] | list[tuple[str, Any]] | None = None
+    goto: Target | list[Target] | None = None
 
 
 class RunConfig(msgspec.Struct):
@@ -70,6 +84,7 @@ class RunConfig(msgspec.Struct):
     tags: list[str] | None = None
     recursion_limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
     configurable: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class CheckpointRef(msgspec.Struct):
@@ -208,7 +223,7 @@ def _order(new: NewRun) -> dict[str, Any]:
         "input": new.input,
         "resume": command.resume,
         "update": command.update,
-        "goto": command.goto,
+        "goto": msgspec.to_builtins(command.goto),
         "checkpoint_id": new.from_checkpoint,
         "interrupt_before": new.interrupt_before,
         "interrupt_after": new.interrupt_after,
@@ -216,7 +231,7 @@ def _order(new: NewRun) -> dict[str, Any]:
         "configurable": how.configurable,
         "tags": how.tags,
         "context": new.context,
-        "metadata": new.metadata,
+        "metadata": {**(how.metadata or {}), **(new.metadata or {})} or None,
         "durability": new.durability or _during(new.checkpoint_during),
         "tell": [mode for mode in new.modes if mode not in _UNTOLD],
         "tell_subgraphs": bool(new.stream_subgraphs),
@@ -247,13 +262,16 @@ def tape_modes(modes: Iterable[str], workflow: Workflow) -> tuple[Mode, ...]:
 _decode_names: Final = msgspec.json.Decoder(list[str]).decode
 
 
-def modes_in(given: Iterable[str], kind: Any, default: list[str]) -> list[str]:
+def modes_in(
+    given: Iterable[str], kind: Any, default: list[str], name: str = "stream_mode"
+) -> list[str]:
     """Return the stream modes that a query names, one by one or as a list in JSON.
 
     Args:
         given: the parameter, as often as it was given.
         kind: a Literal of all modes.
         default: what is meant if none is named.
+        name: of the parameter; fields are selected in the same two ways.
 
     Raises:
         RequestFault: 422, one is unknown.
@@ -266,8 +284,8 @@ def modes_in(given: Iterable[str], kind: Any, default: list[str]) -> list[str]:
             msgspec.convert(mode, kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         words = str(error)
-        detail = f"The query is wrong at stream_mode: {words}."
-        faults = [Fault("query", "stream_mode", words)]
+        detail = f"The query is wrong at {name}: {words}."
+        faults = [Fault("query", name, words)]
         raise RequestFault(422, detail, faults) from error
     return list(dict.fromkeys(modes)) or default
 

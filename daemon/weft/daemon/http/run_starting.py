@@ -22,7 +22,7 @@ from weft.daemon.http.run_requests import (
 )
 from weft.daemon.http.run_threads import op_id_of, own_thread, thread_for
 from weft.daemon.http.run_webhooks import check_webhook, wished
-from weft.daemon.http.thread_states import state_at
+from weft.daemon.http.thread_states import no_checkpoint, state_at
 from weft.storage import Run, Snapshot
 
 __all__ = ["Started", "headers_of", "reader_of", "start", "view_of"]
@@ -102,10 +102,19 @@ async def start(
 async def _go_back(
     call: Call[Any, Any], new: NewRun, thread_id: str, workflow: Workflow
 ) -> None:
-    """Make an earlier state the last one; a graph does so itself, in its run."""
-    checkpoint_id = new.from_checkpoint
-    if checkpoint_id is None or workflow.takes_order:
+    """Make an earlier state the last one; a graph does so itself, in its run.
+
+    Raises:
+        RequestFault: 404, there is none: a graph would begin with nothing.
+    """
+    checkpoint_id, keeper = new.from_checkpoint, workflow.keeper
+    if checkpoint_id is None:
         return
+    if keeper is not None:
+        at = {"checkpoint_id": checkpoint_id}
+        if await call.beside(lambda: keeper.state(call.runtime.store, thread_id, at)):
+            return
+        raise no_checkpoint(thread_id, checkpoint_id)
     with call.runtime.store.read() as snapshot:
         state = state_at(snapshot, thread_id, checkpoint_id)
         last = snapshot.state(thread_id)

@@ -26,8 +26,7 @@ async def thread_for(call: Call[Any, Any], thread_id: str, order: Order) -> str:
         with contextlib.suppress(ThreadExists):  # created by another at that time
             await create(call, NewProtocolThread(thread_id, order.about))
     call.access.thread(thread_id)
-    if order.own_id is not None:
-        await _note(call, thread_id, order.about)
+    await _note(call, thread_id, order.about)
     return thread_id
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -33,6 +33,19 @@ runs: Final = Table("runs")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]
+
+
+Field = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "created_at",
+    "updated_at",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+]
 
 
 class RunPage(msgspec.Struct):
@@ -92,6 +105,7 @@ async def wait_run(call: Call[NewRun, None]) -> LateAnswer:
 async def list_runs(call: Call[None, RunPage]) -> list[ProtocolRun]:
     """List a thread's runs, newest first."""
     thread_id, page = call.access.thread(call.path("thread_id")), call.query
+    fields = modes_in(page.select, Field, [], "select")
 
     def find() -> list[Run]:
         with call.runtime.store.read() as snapshot:
@@ -103,9 +117,7 @@ async def list_runs(call: Call[None, RunPage]) -> list[ProtocolRun]:
             )
             return list(islice(matching, page.offset, page.offset + page.limit))
 
-    return [
-        selected(view_of(run), page.select or None) for run in await call.beside(find)
-    ]
+    return [selected(view_of(run), fields) for run in await call.beside(find)]
 
 
 @runs.get("/threads/{thread_id}/runs/{run_id}")

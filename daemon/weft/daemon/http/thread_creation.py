@@ -17,7 +17,8 @@ from weft.daemon.http.call import Call
 from weft.daemon.http.decoding import Id
 from weft.daemon.http.first_answer import first_thread
 from weft.daemon.http.problems import Fault, RequestFault
-from weft.daemon.http.protocol import SESSION_ID, THREAD_NAME
+from weft.daemon.http.protocol import GRAPH_ID, SESSION_ID, THREAD_NAME
+from weft.daemon.http.thread_states import check_workflow
 from weft.storage import (
     AppendState,
     CreateThreads,
@@ -35,7 +36,6 @@ from weft.storage.retention import HISTORY_KEY
 
 __all__ = [
     "DEFAULT_SESSION",
-    "GRAPH_ID",
     "NewProtocolThread",
     "Superstep",
     "TimeToLive",
@@ -49,9 +49,6 @@ __all__ = [
 DEFAULT_SESSION: Final = "default"
 """The session of threads that name none; where the asker is bound to a user, a name is
 made of it and the user's id."""
-
-GRAPH_ID: Final = "graph_id"
-"""In a thread's metadata: the workflow it runs unless a run says otherwise."""
 
 DEFAULTS_MAX: Final = 100
 """A default session that was closed, or that somebody else took, has a successor."""
@@ -224,6 +221,9 @@ def _first_states(
             call.runtime.store, thread.thread_id, None, steps
         )
         return operations
+    if thread.workflow is None:
+        with call.runtime.store.read() as snapshot:
+            check_workflow(call.runtime, snapshot, None)
     states: list[Operation] = []
     values: Any = None
     for step in supersteps:

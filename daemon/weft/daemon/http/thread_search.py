@@ -38,6 +38,21 @@ EXTRACTS_MAX: Final = 10
 Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Object = dict[str, Any] | None
+Field = Literal[
+    "thread_id",
+    "created_at",
+    "updated_at",
+    "state_updated_at",
+    "metadata",
+    "status",
+    "config",
+    "context",
+    "values",
+    "interrupts",
+    "error",
+]
+"""What clients of the protocol may select; a thread here has neither of its own
+context and error."""
 
 
 class ThreadFilter(msgspec.Struct):
@@ -63,10 +78,13 @@ class ThreadSearch(ThreadFilter):
         | None
     ) = None
     sort_order: Literal["asc", "desc"] | None = None
-    select: list[str] | None = None
+    select: list[Field] | None = None
     extract: Annotated[dict[str, str], msgspec.Meta(max_length=EXTRACTS_MAX)] | None = (
         None
     )
+
+
+_OF_STATES: Final = frozenset({"values", "interrupts", "state_updated_at"})
 
 
 def _age(thread: Thread) -> tuple[int, int, str]:
@@ -79,7 +97,6 @@ _ORDERS: Final[dict[str, Callable[[Thread], Any]]] = {
     "status": lambda thread: (thread.status, *_age(thread)),
     "created_at": _age,
     "updated_at": lambda thread: (thread.updated_at_us, thread.thread_id),
-    "state_updated_at": lambda thread: (thread.updated_at_us, thread.thread_id),
 }
 
 
@@ -120,15 +137,25 @@ def _count(call: Call[Any, Any], wanted: ThreadFilter) -> int:
 
 def _page(call: Call[Any, Any], wanted: ThreadSearch) -> list[Thread]:
     """Return the threads of a page, and the one behind it."""
-    order = _ORDERS[wanted.sort_by or "created_at"]
     pick = nsmallest if wanted.sort_order == "asc" else nlargest
     with call.runtime.store.read() as snapshot:
         found = pick(
             wanted.offset + wanted.limit + 1,
             matching(call, snapshot, wanted),
-            key=order,
+            key=_order(snapshot, wanted.sort_by or "created_at"),
         )
     return found[wanted.offset :]
+
+
+def _order(snapshot: Snapshot, field: str) -> Callable[[Thread], Any]:
+    """Return what threads are ordered by."""
+
+    def changed(thread: Thread) -> tuple[int, str]:
+        state = snapshot.state(thread.thread_id)
+        at_us = thread.created_at_us if state is None else state.created_at_us
+        return at_us, thread.thread_id
+
+    return changed if field == "state_updated_at" else _ORDERS[field]
 
 
 def matching(
@@ -175,7 +202,7 @@ def _views(
 ) -> list[ProtocolThread]:
     states = ThreadStates(call.runtime)
     shown = wanted.select
-    needs_state = shown is None or bool({"values", "interrupts"} & set(shown))
+    needs_state = not shown or not _OF_STATES.isdisjoint(shown)
     needs_state = needs_state or bool(wanted.extract)
     return [
         ProtocolThread.of(thread, states.last(thread) if needs_state else None)
@@ -184,7 +211,7 @@ def _views(
 
 
 def _shown(view: ProtocolThread, wanted: ThreadSearch) -> ProtocolThread:
-    if wanted.select is None:
+    if not wanted.select:
         return view
     shown: ProtocolThread = selected(view, [*wanted.select, "extracted"])
     return shown
@@ -195,12 +222,19 @@ def _paths(wanted: ThreadSearch) -> dict[str, Any]:
     for name, text in (wanted.extract or {}).items():
         try:
             paths[name] = parse_path(text)
+            _check_field(paths[name][0])
         except ValueError as error:
             path = f"$.extract.{name}"
             faults = [Fault("body", path, str(error))]
             detail = f"The body is wrong at {path}: {error}."
             raise RequestFault(422, detail, faults) from error
     return paths
+
+
+def _check_field(name: str | int) -> None:
+    if name not in ProtocolThread.__struct_fields__:
+        words = f"a path begins with a thread's field, such as 'values', not {name!r}"
+        raise ValueError(words)
 
 
 def _plain(view: ProtocolThread) -> Any:

@@ -16,8 +16,9 @@ import msgspec
 
 from weft.actors import Runtime, StateKeeper
 from weft.daemon.http.call import Call
-from weft.daemon.http.problems import RequestFault
+from weft.daemon.http.problems import Fault, RequestFault
 from weft.daemon.http.protocol import (
+    GRAPH_ID,
     ProtocolCheckpoint,
     ProtocolInterrupt,
     ProtocolState,
@@ -33,9 +34,11 @@ from weft.storage.operations import DEFAULT_WORKFLOW
 __all__ = [
     "ThreadStates",
     "asked_thread",
+    "check_workflow",
     "find_thread",
     "keeper_of",
     "last_state",
+    "no_checkpoint",
     "state_at",
     "with_fields",
 ]
@@ -175,15 +178,45 @@ def find_thread(snapshot: Snapshot, thread_id: str) -> Thread:
 def keeper_of(
     runtime: Runtime, snapshot: Snapshot, thread: Thread
 ) -> StateKeeper | None:
-    """Return who keeps a thread's states, None where they are values alone.
-
-    It is the thread's workflow, or that of its newest run.
-    """
-    name = thread.workflow
-    if name is None:
-        run = next(snapshot.runs(thread.thread_id), None)
-        name = DEFAULT_WORKFLOW if run is None else run.workflow
+    """Return who keeps a thread's states, None where they are values alone."""
+    name = _workflow_of(snapshot, thread) or DEFAULT_WORKFLOW
     return runtime.workflows.find(name).keeper
+
+
+def _workflow_of(snapshot: Snapshot, thread: Thread) -> str | None:
+    """Return a thread's workflow, or that of its newest run.
+
+    A copy, and a thread whose runs were forgotten, have only their metadata to tell.
+    """
+    if thread.workflow is not None:
+        return thread.workflow
+    run = next(snapshot.runs(thread.thread_id), None)
+    if run is not None:
+        return run.workflow
+    named = thread.metadata.get(GRAPH_ID)
+    return named if isinstance(named, str) and named else None
+
+
+def check_workflow(runtime: Runtime, snapshot: Snapshot, thread: Thread | None) -> None:
+    """Refuse a state by hand that no workflow would ever see.
+
+    Args:
+        runtime: whose workflows.
+        snapshot: the store.
+        thread: the thread; None for one that is to be created and names no workflow.
+
+    Raises:
+        RequestFault: 422, all workflows are graphs, and nobody knows which it is of.
+    """
+    known = None if thread is None else _workflow_of(snapshot, thread)
+    keepers = [each.keeper for each in runtime.workflows]
+    is_unknown = known is None and DEFAULT_WORKFLOW not in runtime.workflows
+    if is_unknown and keepers and None not in keepers:
+        words = (
+            "It is not known which graph the thread runs. Name it in metadata.graph_id "
+            "of the thread, or run one first"
+        )
+        raise RequestFault(422, f"{words}.", [Fault("body", "$", words)])
 
 
 def state_at(snapshot: Snapshot, thread_id: str, checkpoint_id: str) -> State:
