@@ -7,6 +7,7 @@ that the ``test`` extra leaves out (a browser, Ray) stays a skip with it, too, u
 """
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -33,6 +34,14 @@ def nobodys_daemon(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         patch.delenv("RUNTIME_DIRECTORY", raising=False)
         yield
+
+
+@pytest.fixture
+def heeding_ctrl_c() -> Generator[None]:
+    """Heed Ctrl-C, here and in children, though the tests may run behind an ``&``."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ class Host(Actor):
         return message()
 
 
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_a_runtime_is_closed_whole_although_ctrl_c_ends_the_waiting_for_its_runs(
     tmp_store: Path, walk: Walk, open_runtime: Open
 ) -> None:

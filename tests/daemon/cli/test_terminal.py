@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -236,14 +235,6 @@ def test_a_watch_replaces_what_it_showed(
 
 
 # -- in a process of its own -----------------------------------------------------------
-
-
-@pytest.fixture
-def heeding_ctrl_c() -> Iterator[None]:
-    """Have children end by Ctrl-C, though the tests may run behind an ``&``."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heeding_ctrl_c")
