@@ -172,19 +172,27 @@ def test_a_run_that_was_taken_over_before_its_start_was_answered_is_executed_onc
     assert [{"tag": "z"}] == [run.config for run in runs if run is not None]
 
 
-def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
-    open_runtime: Open,
-) -> None:
-    """It was kept waiting for the run's end, and answered with the result."""
-    stop, returned = Stop(), threading.Event()
-
-    def wait(_context: ExecutionContext, config: Any) -> Any:
-        stop.here()
-        return config["tag"]
+def watch_for_returns(runtime: Runtime) -> threading.Event:
+    """Return what is set once the step of a run has come back to its thread."""
+    returned = threading.Event()
 
     def trace(_cell: Cell[Any], message: Any) -> None:
         if isinstance(message, Returned):
             returned.set()
+
+    runtime._dispatcher.trace = trace
+    return returned
+
+
+def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
+    open_runtime: Open,
+) -> None:
+    """It was kept waiting for the run's end, and answered with the result."""
+    stop = Stop()
+
+    def wait(_context: ExecutionContext, config: Any) -> Any:
+        stop.here()
+        return config["tag"]
 
     gated = GatedStore(MemoryStore())
     runtime = open_runtime(store=gated, workflows={"walk": wait})
@@ -192,7 +200,7 @@ def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
     first = notes.run({"tag": "a"})
     stop.reached()
     queued = answer(notes.start_run({"tag": "b"}, op_id="b"))
-    runtime._dispatcher.trace = trace
+    returned = watch_for_returns(runtime)
     with gated.shut(runtime):  # the end of the one before, and then the repetition
         stop.open()
         assert returned.wait(LONG_S)
@@ -206,16 +214,12 @@ def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
 def test_who_waits_for_a_run_whose_place_was_taken_as_it_was_to_begin_is_told_so(
     open_runtime: Open,
 ) -> None:
-    stop, returned = Stop(), threading.Event()
+    stop = Stop()
 
     def wait(_context: ExecutionContext, config: Any) -> Any:
         if config["tag"] == "a":
             stop.here()
         return config["tag"]
-
-    def trace(_cell: Cell[Any], message: Any) -> None:
-        if isinstance(message, Returned):
-            returned.set()
 
     gated = GatedStore(MemoryStore())
     runtime = open_runtime(store=gated, workflows={"walk": wait})
@@ -224,7 +228,7 @@ def test_who_waits_for_a_run_whose_place_was_taken_as_it_was_to_begin_is_told_so
     stop.reached()
     second = notes.run({"tag": "b"})
     settle(runtime)
-    runtime._dispatcher.trace = trace
+    returned = watch_for_returns(runtime)
     with gated.shut(runtime):  # the end of the first, and then who takes the place
         stop.open()
         assert returned.wait(LONG_S)

@@ -101,15 +101,20 @@ def test_a_sound_store_is_scanned_once_and_nothing_is_looked_up(
     assert [COUNTERS_KEY] == looked.keys
 
 
-def test_an_association_is_past_its_retention_only_if_one_is_given(
-    store: TreeStore,
-) -> None:
+def move_a_thread(store: TreeStore, at_us: int = 0) -> Client:
+    """Move ``t`` from ``a`` to ``b``, so that an association of it is of the past."""
     client = Client(store)
     for session_id in ("a", "b"):
         client.do(op.CreateSession(session_id=session_id))
     client.do(op.CreateThreads(session_id="a", threads=(op.NewThread("t", "one"),)))
-    client.do(op.TransferThreads(thread_ids=("t",), to_session_id="b"))
-    moved_us = START_US + client.number
+    client.do(op.TransferThreads(thread_ids=("t",), to_session_id="b", at_us=at_us))
+    return client
+
+
+def test_an_association_is_past_its_retention_only_if_one_is_given(
+    store: TreeStore,
+) -> None:
+    moved_us = START_US + move_a_thread(store).number
     assert [] == check_store(store).inconsistencies
     with store.read() as snapshot:
         assert check(snapshot, expired_before_us=moved_us).clean
@@ -120,11 +125,7 @@ def test_an_association_is_past_its_retention_only_if_one_is_given(
 def test_an_association_of_before_1970_is_past_no_retention_unless_one_is_given(
     store: TreeStore,
 ) -> None:
-    client = Client(store)
-    for session_id in ("a", "b"):
-        client.do(op.CreateSession(session_id=session_id))
-    client.do(op.CreateThreads(session_id="a", threads=(op.NewThread("t", "one"),)))
-    client.do(op.TransferThreads(thread_ids=("t",), to_session_id="b", at_us=-5))
+    move_a_thread(store, at_us=-5)
     assert [] == check_store(store).inconsistencies
     with store.read() as snapshot:
         assert [] == check(snapshot, session_id="a").inconsistencies
