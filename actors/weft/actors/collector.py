@@ -132,17 +132,21 @@ class Collector(ProcessHelper):
         gc.freeze()
         gc.callbacks.append(self._observe)
 
-    def stop(self, timeout_s: float | None = None) -> None:
+    def stop(self, timeout_s: float | None = None) -> bool:
         """Give Python its settings back and end the OS thread.
 
         Args:
             timeout_s: seconds to wait for the end; None waits for ever.
+
+        Returns:
+            Whether it has ended.
         """
-        super().stop(timeout_s)
+        has_ended = super().stop(timeout_s)
         gc.callbacks.remove(self._observe)
         if not self._was_frozen:  # else the application has reasons of its own
             gc.unfreeze()
         gc.set_threshold(*self._thresholds)
+        return has_ended
 
     def statistics(self) -> CollectorStatistics:
         """Return the numbers so far; callable from any OS thread."""

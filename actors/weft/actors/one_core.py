@@ -137,14 +137,18 @@ class OneCore(ProcessHelper):
         """
         return cls._join(cls) if _has_choice() else None
 
-    def stop(self, timeout_s: float | None = None) -> None:
+    def stop(self, timeout_s: float | None = None) -> bool:
         """End the OS thread, and let the others use every core.
 
         Args:
             timeout_s: seconds to wait for its end.
+
+        Returns:
+            Whether it has ended.
         """
-        super().stop(timeout_s)
+        has_ended = super().stop(timeout_s)
         scatter()
+        return has_ended
 
     def _run(self) -> None:
         try:

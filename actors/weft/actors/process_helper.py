@@ -8,11 +8,9 @@ Guarantees: a process has one helper of a kind at a time; a fork finds none.
 from __future__ import annotations
 
 import os
-import threading
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from weft.actors.wakeup import Wakeup
+from weft.actors.helper_thread import HelperThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["ProcessHelper"]
 
 
-class ProcessHelper(ABC):
-    """Works on an OS thread of its own.
+class ProcessHelper(HelperThread):
+    """Works on an OS thread of its own, for all runtimes of a process."""
 
-    Attributes:
-        os_thread_name: what that is called.
-    """
-
-    os_thread_name: ClassVar[str]
     _shared: ClassVar[dict[int, ProcessHelper]]
     """The one of this process, by pid."""
 
@@ -36,12 +29,8 @@ class ProcessHelper(ABC):
         cls._shared = {}
 
     def __init__(self) -> None:
+        super().__init__()
         self._users: list[None] = []
-        self._stopping = False
-        self._wakeup = Wakeup()
-        self._thread = threading.Thread(
-            target=self._run, name=self.os_thread_name, daemon=True
-        )
 
     @classmethod
     def _join(cls, make: Callable[[], Self]) -> Self:
@@ -64,25 +53,3 @@ class ProcessHelper(ABC):
         if not self._users:
             self._shared.pop(os.getpid(), None)
             self.stop(timeout_s)
-
-    def start(self) -> None:
-        """Start the OS thread.
-
-        Raises:
-            RuntimeError: it was started before.
-        """
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> None:
-        """End the OS thread.
-
-        Args:
-            timeout_s: seconds to wait for it; None waits for ever.
-        """
-        self._stopping = True
-        self._wakeup.wake()
-        self._thread.join(timeout_s)
-
-    @abstractmethod
-    def _run(self) -> None:
-        """Work until ``_stopping``, on the OS thread; ``_wakeup`` tells of that."""

@@ -11,17 +11,15 @@ A callback is expected to post a message and return; work has its place elsewher
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import logging
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from weft.actors.future import Future
-from weft.actors.wakeup import Wakeup
+from weft.actors.helper_thread import HelperThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,45 +75,21 @@ class Timer:
         return hasattr(self, "_call")
 
 
-class Timers:
-    """Calls functions at their time, on one daemon OS thread named ``weft-timers``."""
+class Timers(HelperThread):
+    """Calls functions at their time, on one daemon OS thread named ``weft-timers``.
+
+    Timers that are not due yet when it is stopped are dropped.
+    """
+
+    os_thread_name = "weft-timers"
 
     def __init__(self) -> None:
+        super().__init__()
         self._arrivals: deque[tuple[int, int, Timer]] = deque()
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
         self._cancelled = 0
         self._sleeps_until_ns = 0
-        self._stopping = False
-        self._wakeup = Wakeup()
-        self._thread = threading.Thread(
-            target=self._run, name="weft-timers", daemon=True
-        )
-
-    def start(self) -> None:
-        """Start the OS thread.
-
-        Raises:
-            RuntimeError: it was started before.
-        """
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> bool:
-        """End the OS thread; timers that are not due yet are dropped.
-
-        Args:
-            timeout_s: seconds to wait for the end; None waits for ever.
-
-        Returns:
-            Whether the OS thread has ended.
-        """
-        self._stopping = True
-        self._wakeup.wake()
-        if self._thread is threading.current_thread():
-            return False
-        with contextlib.suppress(RuntimeError):  # never started
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
 
     def call_at(self, deadline_ns: int, callback: Callable[[], object]) -> Timer:
         """Have a function called.

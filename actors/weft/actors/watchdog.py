@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -23,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from weft.actors.helper_thread import HelperThread
 from weft.actors.turn_counter import SYSTEM_KIND
-from weft.actors.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from weft.actors.scheduler import Mail
@@ -75,8 +74,10 @@ class LongTurn(msgspec.Struct, frozen=True, gc=False):
     at_s: float
 
 
-class Watchdog:
+class Watchdog(HelperThread):
     """Watches one dispatcher, on a daemon OS thread named ``weft-watchdog``."""
+
+    os_thread_name = "weft-watchdog"
 
     def __init__(self, dispatcher: Watched, limit_s: float = LONG_TURN_S) -> None:
         """Create a watchdog; :meth:`start` it.
@@ -85,6 +86,7 @@ class Watchdog:
             dispatcher: whom to watch.
             limit_s: how long a turn may take, in seconds.
         """
+        super().__init__()
         self.limit_s = limit_s
         self.long_turns: dict[str, int] = {}
         self.seen: deque[LongTurn] = deque(maxlen=LONG_TURNS_KEPT)
@@ -92,29 +94,6 @@ class Watchdog:
         self._seen: Mail | None = None
         self._seen_s = 0.0
         self._reported = False
-        self._stopping = False
-        self._wakeup = Wakeup()
-        self._thread = threading.Thread(
-            target=self._run, name="weft-watchdog", daemon=True
-        )
-
-    def start(self) -> None:
-        """Start the OS thread.
-
-        Raises:
-            RuntimeError: it was started before.
-        """
-        self._thread.start()
-
-    def stop(self, timeout_s: float | None = None) -> None:
-        """End the OS thread.
-
-        Args:
-            timeout_s: seconds to wait for the end; None waits for ever.
-        """
-        self._stopping = True
-        self._wakeup.wake()
-        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping:
