@@ -3,7 +3,6 @@
 A database's address stays text: a path would lose one of its two slashes.
 """
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -87,17 +86,9 @@ def reader_of(place: Place) -> Readable:
         from weft.cluster import open_reader
 
         return open_reader(str(place))
-    from weft.storage import StoreCorrupt
     from weft.storage.lmdb_reader import LmdbReader
 
-    directory = Path(place)
-    try:
-        return LmdbReader.of(directory)
-    except StoreCorrupt as error:
-        if (directory / "store" / "data.mdb").is_file():
-            raise
-        nothing = FileNotFoundError(errno.ENOENT, "No store here", str(directory))
-        raise nothing from error
+    return LmdbReader.of(Path(place))
 
 
 def alone_at(place: Place) -> "TreeStore":

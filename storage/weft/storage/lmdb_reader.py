@@ -10,6 +10,7 @@ The engine trusts its file, and a damaged page kills the process that reads it: 
 :meth:`LmdbReader.of` has :mod:`weft.storage.verify` look first, where nobody did.
 """
 
+import errno
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,12 +78,14 @@ class LmdbReader:
             StoreMoved: it has moved elsewhere.
             StoreCorrupt: it is not a store, or its pages are damaged.
             StoreUnavailable: there is no permission.
-            OSError: there is nothing to read.
+            FileNotFoundError: there is no store.
+            OSError: it cannot be looked at.
         """
         refuse_moved(directory)
         place = directory / "store"
-        if (place / "data.mdb").is_file():
-            ensure_readable(directory)
+        if not (place / "data.mdb").is_file():
+            raise FileNotFoundError(errno.ENOENT, "No store here", str(directory))
+        ensure_readable(directory)
         return cls(place)
 
     def _open_trees(self) -> dict[str, Any]:
