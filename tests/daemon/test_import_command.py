@@ -261,6 +261,5 @@ def test_a_hundred_thousand_associations_take_as_little_memory_as_a_tenth(
         build(size, [history]).write(source)
         peaks.append(peak_bytes("import", source, "--from", "sql", "--data", data))
     sys.stdout.write(f"{peaks} bytes\n")
-    # What grows up to some point is the cache of packed ids: 65,536 of them, 16 MB.
-    assert peaks[1] < peaks[0] + (20 << 20)
+    assert peaks[1] < peaks[0] + (4 << 20)
     assert peaks[2] < peaks[1] + (4 << 20)

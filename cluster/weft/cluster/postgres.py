@@ -45,8 +45,8 @@ from weft.storage.store import TreeStore, clock_us
 __all__ = ["PostgresStore"]
 
 HEADS_MAX: Final = 65_536
-"""Last states that are known from group to group, 0.2 KB each. Beyond it all are
-forgotten, which costs each thread one more look."""
+"""Last states that are known from group to group. Beyond it all are forgotten, which
+costs each thread one more look."""
 
 _RELEASE: Final = "DELETE FROM weft_heartbeat WHERE shard = %s::int AND epoch = %s::int"
 

@@ -7,8 +7,8 @@ approximation by generations is as old as collectors are.)
 
 Small on purpose. All that is remembered is written to memory, pushed out of the
 processor's cache, and freed there, and what is allocated next then lies in cold memory
-for all OS threads: with 65,536 records in one dict a durable ``POST /threads`` cost a
-fifth more after 20,000 of them.
+for all OS threads: with 65,536 records in one dict a durable ``POST /threads`` cost an
+eighth more after 20,000 of them.
 
 Guarantees: of the last ``GENERATION_MAX`` records that were met, all are remembered;
 at most twice as many and those of one group are.
