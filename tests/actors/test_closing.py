@@ -99,8 +99,9 @@ def test_a_turn_that_is_stuck_does_not_keep_a_runtime_from_closing(
     try:
         host.tell(lambda: stuck.wait(LONG_S))
         runtime.close(0.05)
-        with Runtime.open(tmp_store) as again:  # nobody holds the directory any more
-            assert not again.closed
+        again = Runtime.open(tmp_store)  # nobody holds the directory any more
+        assert not again.closed
+        again.close(0.05)
     finally:
         stuck.set()
         host.stop()

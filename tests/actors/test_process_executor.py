@@ -88,15 +88,23 @@ def test_a_run_in_a_runtime_computes_in_a_process(open_runtime: Open) -> None:
     )
 
 
-def test_a_main_module_is_found_and_not_run_again(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent(f"""
+def program(folder: Path, code: str) -> Path:
+    """Return a program that finds what this one finds, with a workflow in it."""
+    head = f"""
         import sys
         sys.path[:] = {sys.path!r}
         from weft.actors import Runtime, workflow
         from weft.storage import MemoryStore
+    """
+    script = folder / "script.py"
+    script.write_text(textwrap.dedent(head) + textwrap.dedent(code))
+    return script
 
+
+def test_a_main_module_is_found_and_not_run_again(tmp_path: Path) -> None:
+    script = program(
+        tmp_path,
+        """
         @workflow(executor="processes")
         def where(context, config):
             return __name__
@@ -106,7 +114,7 @@ def test_a_main_module_is_found_and_not_run_again(tmp_path: Path) -> None:
                 alice = runtime.session("alice")
                 thread = alice.create_thread("a", "where").get(timeout=20)
                 print(thread.run().get(timeout=20))
-        """)
+        """,
     )
     done = subprocess.run(
         [sys.executable, script],
@@ -121,14 +129,10 @@ def test_a_main_module_is_found_and_not_run_again(tmp_path: Path) -> None:
 def test_what_a_run_has_started_ends_with_the_process_of_its_runtime(
     tmp_path: Path,
 ) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent(f"""
+    script = program(
+        tmp_path,
+        """
         import subprocess
-        import sys
-        sys.path[:] = {sys.path!r}
-        from weft.actors import Runtime, workflow
-        from weft.storage import MemoryStore
 
         @workflow(executor="processes")
         def start(context, config):
@@ -140,7 +144,7 @@ def test_what_a_run_has_started_ends_with_the_process_of_its_runtime(
             thread = runtime.session("alice").create_thread("a", "start").get()
             for pid in thread.stream():
                 print(pid, flush=True)
-        """)
+        """,
     )
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -1,6 +1,7 @@
 """Whose turn it is when messages cross: a crash, a take-over, an early beginning."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -172,6 +173,18 @@ def test_a_run_that_was_taken_over_before_its_start_was_answered_is_executed_onc
     assert [{"tag": "z"}] == [run.config for run in runs if run is not None]
 
 
+def at_work(
+    open_runtime: Open, walk: Callable[..., Any], stop: Stop
+) -> tuple[GatedStore, Runtime, ThreadHandle, Future[Any]]:
+    """Return a thread on which run ``a`` has come to a stop, and where; its answer."""
+    gated = GatedStore(MemoryStore())
+    runtime = open_runtime(store=gated, workflows={"walk": walk})
+    notes = thread_of(runtime)
+    first = notes.run({"tag": "a"})
+    stop.reached()
+    return gated, runtime, notes, first
+
+
 def watch_for_returns(runtime: Runtime) -> threading.Event:
     """Return what is set once the step of a run has come back to its thread."""
     returned = threading.Event()
@@ -194,11 +207,7 @@ def test_a_repeated_start_in_the_background_answers_while_its_run_begins(
         stop.here()
         return config["tag"]
 
-    gated = GatedStore(MemoryStore())
-    runtime = open_runtime(store=gated, workflows={"walk": wait})
-    notes = thread_of(runtime)
-    first = notes.run({"tag": "a"})
-    stop.reached()
+    gated, runtime, notes, first = at_work(open_runtime, wait, stop)
     queued = answer(notes.start_run({"tag": "b"}, op_id="b"))
     returned = watch_for_returns(runtime)
     with gated.shut(runtime):  # the end of the one before, and then the repetition
@@ -221,11 +230,7 @@ def test_who_waits_for_a_run_whose_place_was_taken_as_it_was_to_begin_is_told_so
             stop.here()
         return config["tag"]
 
-    gated = GatedStore(MemoryStore())
-    runtime = open_runtime(store=gated, workflows={"walk": wait})
-    notes = thread_of(runtime)
-    first = notes.run({"tag": "a"})
-    stop.reached()
+    gated, runtime, notes, first = at_work(open_runtime, wait, stop)
     second = notes.run({"tag": "b"})
     settle(runtime)
     returned = watch_for_returns(runtime)
